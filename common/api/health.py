@@ -1,0 +1,34 @@
+"""`/healthz`: this process answers. `/readyz`: and what it needs does, too, each named."""
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """503 only when the database is away: without Redis, changes are still logged and work waits in rows."""
+    checks = {"database": _database(), "redis": _redis()}
+    ready = checks["database"] == "ok"
+    return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "down: the database does not answer"
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1).ping()
+    except redis.RedisError:
+        return "down: work waits until it is back; nothing is lost"
+    return "ok"

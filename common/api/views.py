@@ -1,0 +1,187 @@
+"""What every API view does the same: permissions by table, idempotency keys, ETags, strict parameters, lists."""
+
+import hashlib
+import json
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models, transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.views import APIView
+
+from common.api.auth import actor_of
+from common.api.pagination import Cursor
+from common.core.actor import Actor
+from common.core.errors import FieldError, Invalid, NotFound, PreconditionFailed
+from common.services.idempotency import answer_once, find_answer
+
+_LIST_PARAMETERS = frozenset({"cursor", "limit", "sort", "count"})
+
+
+class ApiView(APIView):
+    """Base of all views.
+
+    `permissions` maps methods to permissions (deny by default). A POST runs in one transaction with its
+    idempotency key; work that does I/O first (reading Git, a network) goes into `prepare`, which runs before
+    the transaction and whose result the handler finds in `self.prepared`.
+    """
+
+    permissions: ClassVar[dict[str, str]] = {}
+    query_parameters: ClassVar[frozenset[str]] = frozenset()
+    keeps_answer = True  # False when an answer holds a secret
+    prepared: Any = None
+
+    @property
+    def actor(self) -> Actor:
+        return actor_of(self.request)
+
+    def prepare(self, request: Request, **kwargs: Any) -> Any:
+        return None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        unknown = sorted(set(request.query_params) - self.allowed_parameters())
+        if unknown:
+            allowed = ", ".join(sorted(self.allowed_parameters())) or "none"
+            raise Invalid(
+                f"Unknown query parameter: {', '.join(unknown)}. This address takes: {allowed}.",
+                errors=[FieldError(f"?{name}", "unknown parameter") for name in unknown],
+            )
+
+    def allowed_parameters(self) -> frozenset[str]:
+        return self.query_parameters
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        handler = getattr(self, "post", None)
+        if request.method == "POST" and handler is not None:
+            # Read before DRF's parsers take the stream: the digest of the request needs the bytes.
+            self._request_digest = _request_digest(request) if "Idempotency-Key" in request.headers else ""
+            self.post = self._idempotent(handler)  # type: ignore[method-assign,attr-defined]
+        return super().dispatch(request, *args, **kwargs)
+
+    def _idempotent(self, handler: Any) -> Any:
+        def post(request: Request, *args: Any, **kwargs: Any) -> Response:
+            key = request.headers.get("Idempotency-Key")
+            if key is None:
+                self.prepared = self.prepare(request, **kwargs)
+                with transaction.atomic():
+                    return handler(request, *args, **kwargs)
+            if not 1 <= len(key) <= 255 or not key.isprintable():
+                raise Invalid("Idempotency-Key is 1 to 255 printable characters.")
+            actor = self.actor
+            identity = {
+                "client": str(actor.token_id or actor.person_id),
+                "key": key,
+                "request_digest": self._request_digest,
+            }
+            kept = find_answer(**identity)
+            if kept is None:
+                self.prepared = self.prepare(request, **kwargs)
+
+                def act() -> tuple[int, Any, dict[str, str]]:
+                    response = handler(request, *args, **kwargs)
+                    headers = {name: response.headers[name] for name in ("Location", "ETag") if name in response.headers}
+                    return response.status_code, _as_json(response.data), headers
+
+                kept, fresh = answer_once(**identity, act=act, keep=self.keeps_answer)
+                if fresh is not None:
+                    status, body, headers = fresh
+                    return Response(body, status=status, headers=headers)
+            assert kept is not None
+            if kept.body is None and not self.keeps_answer:
+                raise Invalid(
+                    "This was done already with this Idempotency-Key, and the answer held a secret that is not kept. "
+                    "Make a new one with a new key."
+                )
+            return Response(kept.body, status=kept.status, headers={**kept.headers, "Idempotent-Replay": "true"})
+
+        return post
+
+    def parse[S: BaseSerializer[Any]](self, serializer_class: type[S]) -> dict[str, Any]:
+        """The validated body; unknown fields are an error, so a typing mistake is not silently dropped."""
+        if not isinstance(self.request.data, dict):
+            raise Invalid("The body must be a JSON object.")
+        serializer = serializer_class(data=self.request.data)
+        known = set(serializer.fields)  # type: ignore[attr-defined]
+        unknown = sorted(set(self.request.data) - known)
+        if unknown:
+            raise Invalid(
+                f"Unknown field: {', '.join(unknown)}. Fields taken: {', '.join(sorted(known))}.",
+                errors=[FieldError(f"/{name}", "unknown field") for name in unknown],
+            )
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def check_if_match(self, etag: str) -> None:
+        given = self.request.headers.get("If-Match")
+        if given is not None and given.strip() != "*" and etag not in [part.strip() for part in given.split(",")]:
+            raise PreconditionFailed("Read it again, look at what changed, and send your change with the new ETag.")
+
+
+class ListView(ApiView):
+    """A list by cursor. Set `serializer_class`, `filterset_class`, `sort_fields`; implement `get_queryset`."""
+
+    serializer_class: type[BaseSerializer[Any]]
+    filterset_class: Any = None
+    sort_fields: ClassVar[tuple[str, ...]] = ("created_at",)
+    default_sort = "-created_at"
+    pagination_class = Cursor
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        raise NotImplementedError
+
+    def allowed_parameters(self) -> frozenset[str]:
+        if self.request.method not in ("GET", "HEAD"):
+            return self.query_parameters
+        filters = set(self.filterset_class.base_filters) if self.filterset_class else set()
+        return _LIST_PARAMETERS | filters | self.query_parameters
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        queryset = self.get_queryset()
+        if self.filterset_class is not None:
+            filterset = self.filterset_class(request.query_params, queryset=queryset, request=request)
+            if not filterset.is_valid():
+                errors = [FieldError(f"?{name}", " ".join(texts)) for name, texts in filterset.errors.items()]
+                raise Invalid(f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
+            queryset = filterset.qs
+        paginator = Cursor()
+        page = paginator.paginate_queryset(queryset, request, self)
+        return paginator.get_paginated_response(self.serialize(page))
+
+    def serialize(self, page: Any) -> Any:
+        return self.serializer_class(page, many=True, context={"request": self.request}).data
+
+
+def _request_digest(request: Any) -> str:
+    return hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode() + request.body).hexdigest()
+
+
+def _as_json(data: Any) -> Any:
+    """What the renderer would send, as plain data that a JSON column takes."""
+    return json.loads(json.dumps(data, cls=JSONEncoder))
+
+
+def etag_of(record: Any) -> str:
+    """A strong ETag from the record's version counter."""
+    return f'"{record.pk}.{record.version}"'
+
+
+def find_by_reference[M: models.Model](queryset: models.QuerySet[M], text: str, *, name_field: str = "") -> M:
+    """The record with this id, reference (`CHG-1042`) or, where names identify, this name; else NotFound."""
+    model = queryset.model
+    prefix = getattr(model, "PREFIX", None)
+    found: M | None = None
+    try:
+        found = queryset.filter(pk=UUID(text)).first()
+    except ValueError:
+        head, _, number = text.partition("-")
+        if prefix and head.upper() == prefix and number.isdigit() and len(number) < 19:
+            found = queryset.filter(number=int(number)).first()
+        elif name_field:
+            found = queryset.filter(**{name_field: text}).first()
+    if found is None:
+        raise NotFound(f"There is no {model._meta.verbose_name} {text}.")
+    return found

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CommonConfig(AppConfig):
+    name = "common"
+
+    def ready(self) -> None:
+        from common.models.grants import grant_serving_role
+
+        post_migrate.connect(grant_serving_role, dispatch_uid="grant-serving-role")

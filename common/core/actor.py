@@ -1,0 +1,22 @@
+"""Who acts: a person, a program with a token, or Foldback itself."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`person_id` is the person who answers for the act: themselves, or the sponsor of the program's token."""
+
+    kind: str  # "person", "program" or "system"
+    label: str
+    role: str
+    person_id: UUID | None = None
+    token_id: UUID | None = None
+
+    @property
+    def is_program(self) -> bool:
+        return self.kind == "program"
+
+
+SYSTEM = Actor(kind="system", label="foldback", role="system")

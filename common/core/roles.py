@@ -1,0 +1,55 @@
+"""Roles and what each may do. One table: to learn who may do what, read it."""
+
+from common.core.actor import Actor
+from common.core.errors import NotPermitted
+
+OPS = "ops"
+RELEASE_MANAGER = "release-manager"
+AUDITOR = "auditor"
+AUTOMATION = "automation"
+ADMIN = "admin"
+ROLES = (OPS, RELEASE_MANAGER, AUDITOR, AUTOMATION, ADMIN)
+
+_EVERY_PERSON = {"read", "token.own"}
+_OPERATE = {"change.log", "change.edit", "finding.claim", "scan.run", "decision.propose"}
+_RELEASE = _OPERATE | {"change.approve", "deployment.report", "host.edit", "definition.edit", "report.read"}
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    OPS: frozenset(_EVERY_PERSON | _OPERATE),
+    RELEASE_MANAGER: frozenset(_EVERY_PERSON | _RELEASE),
+    AUDITOR: frozenset(_EVERY_PERSON | {"ledger.read"}),
+    AUTOMATION: frozenset({"read", "change.log", "deployment.report", "scan.run"}),
+    ADMIN: frozenset(
+        _EVERY_PERSON | _RELEASE | {"ledger.read", "host.enrol", "credential.edit", "team.edit", "person.edit", "token.any"}
+    ),
+    "system": frozenset(
+        {"read", "change.log", "change.edit", "scan.run", "host.edit", "decision.propose", "deployment.report"}
+    ),
+}
+ALL_PERMISSIONS = frozenset().union(*PERMISSIONS.values())
+
+_WORDS = {
+    "change.approve": "approve or refuse changes",
+    "change.log": "log changes",
+    "credential.edit": "create or rotate credentials",
+    "decision.propose": "decide on findings",
+    "deployment.report": "report deployments",
+    "finding.claim": "claim findings",
+    "host.edit": "add or change hosts",
+    "host.enrol": "enrol hosts",
+    "scan.run": "start scans",
+}
+
+
+def may(role: str, permission: str) -> bool:
+    return permission in PERMISSIONS.get(role, frozenset())
+
+
+def require(actor: Actor, permission: str) -> None:
+    """Raise NotPermitted, naming what is missing and who has it."""
+    if permission not in ALL_PERMISSIONS:
+        raise ValueError(f"no such permission: {permission}")
+    if not may(actor.role, permission):
+        who = ", ".join(role for role in ROLES if may(role, permission))
+        what = _WORDS.get(permission, permission)
+        raise NotPermitted(f"{actor.label} has the role {actor.role}, which may not {what}. Roles that may: {who}.")

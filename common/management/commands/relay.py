@@ -1,0 +1,66 @@
+"""`manage.py relay`: waits for NOTIFY (and polls), and publishes pending work to Celery."""
+
+import select
+import signal
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, connection
+
+from common.services.outbox import CHANNEL
+from common.services.relay import announce_pending
+
+log = structlog.get_logger()
+
+
+class Command(BaseCommand):
+    help = "Announce pending work to the workers: the only publisher to Celery. Run one; two do no harm."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        pause = 0.2
+        while not self.stopping:
+            try:
+                self._listen()
+                pause = 0.2
+            except (DatabaseError, InterfaceError):
+                log.warning("relay lost the database, trying again", exc_info=True)
+                connection.close()
+                self._sleep(pause)
+                pause = min(pause * 2, 5)
+
+    def _stop(self, *_: Any) -> None:
+        self.stopping = True
+
+    def _sleep(self, seconds: float) -> None:
+        select.select([], [], [], seconds)
+
+    def _listen(self) -> None:
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        raw = connection.connection
+        while not self.stopping:
+            self._announce()
+            if select.select([raw], [], [], settings.RELAY_POLL_SECONDS)[0]:
+                raw.poll()
+                raw.notifies.clear()
+
+    def _announce(self) -> None:
+        try:
+            announce_pending(publish=publish)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:  # Redis away or frozen: the rows stay pending, the next round announces them
+            log.warning("the broker did not take an announcement, trying again", exc_info=True)
+
+
+def publish(task: str, row_id: UUID) -> None:
+    from config.celery import app
+
+    app.send_task(task, args=[str(row_id)], retry=False, ignore_result=True)

@@ -1,0 +1,48 @@
+"""Durable work: what people see (`Job`) and what one worker holds of it (`JobBatch`)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from common.models.base import Record, Referenced, reference_number
+
+
+class Job(Referenced):
+    PREFIX: ClassVar[str] = "JOB"
+
+    number = reference_number("common_job_number")
+    kind = models.CharField(max_length=32)
+    state = models.CharField(max_length=16)
+    subject_id = models.UUIDField()
+    subject_label = models.CharField(max_length=300)
+    items_total = models.PositiveIntegerField(default=0)
+    items_done = models.PositiveIntegerField(default=0)
+    requested_by = models.CharField(max_length=200)
+    cancel_requested_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "state"], name="job_kind_state")]
+
+
+class JobBatch(Record):
+    """A part of a job. Held under a lease; each claim raises `token`, which fences off an earlier holder."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="batches")
+    position = models.PositiveIntegerField()
+    items = models.JSONField(default=list)  # ids only; the worker re-reads and re-checks
+    state = models.CharField(max_length=16)
+    token = models.PositiveBigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "job batches"
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="batch_position")]
+        indexes = [
+            models.Index(fields=["created_at"], name="batch_open", condition=Q(state__in=["pending", "running"]))
+        ]

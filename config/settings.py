@@ -1,0 +1,237 @@
+"""All settings, driven by the environment. In production an unset secret refuses to start and is named.
+
+`FOLDBACK_ENV` is `production` unless it says `development` or `test`.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from config.events import EVENT_CONSUMERS as EVENT_CONSUMERS
+from config.events import JOB_HANDLERS as JOB_HANDLERS
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+FOLDBACK_ENV = env.str("FOLDBACK_ENV", default="production")
+if FOLDBACK_ENV not in {"production", "development", "test"}:
+    raise ImproperlyConfigured(
+        f"FOLDBACK_ENV is {FOLDBACK_ENV!r}; say production, development or test, or leave it unset."
+    )
+PRODUCTION = FOLDBACK_ENV == "production"
+DEBUG = env.bool("FOLDBACK_DEBUG", default=False) and not PRODUCTION
+
+
+def _required(name: str, purpose: str, development: str) -> str:
+    value = env.str(name, default="")
+    if value:
+        return value
+    if PRODUCTION:
+        raise ImproperlyConfigured(
+            f"{name} is not set: {purpose}. Set it in the environment, or set FOLDBACK_ENV=development "
+            "for a trial that holds nothing real."
+        )
+    return development
+
+
+def _key(name: str, purpose: str) -> bytes:
+    """32 bytes from base64; empty when unset (only the processes that need a key are given it)."""
+    text = env.str(name, default="")
+    if not text:
+        return b""
+    try:
+        value = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not base64: {purpose} needs 32 bytes in base64.") from error
+    if len(value) != 32:
+        raise ImproperlyConfigured(f"{name} holds {len(value)} bytes: {purpose} needs exactly 32, in base64.")
+    return value
+
+
+SECRET_KEY = _required("FOLDBACK_SECRET_KEY", "it signs sessions and cursors", "development-only-" + "x" * 40)
+SEAL_PUBLIC_KEY = _key("FOLDBACK_SEAL_PUBLIC", "sealing credentials")
+SEAL_PRIVATE_KEY = _key("FOLDBACK_SEAL_PRIVATE", "opening credentials (workers only)")
+HMAC_KEY = _key("FOLDBACK_HMAC_KEY", "comparing secret files")
+
+ALLOWED_HOSTS = env.list("FOLDBACK_ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("FOLDBACK_TRUSTED_ORIGINS", default=[])
+PUBLIC_URL = env.str("FOLDBACK_URL", default="http://localhost:8000").rstrip("/")
+
+# The serving role of the database; migrations run under the owner's URL (`manage.py` is then started with
+# DATABASE_URL set to it), and a hook after migrating grants this role what it needs and nothing more.
+DATABASES: dict[str, Any] = {
+    "default": env.db_url_config(
+        _required("DATABASE_URL", "all state is kept in PostgreSQL", "postgres://localhost/foldback")
+    )
+}
+DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+DATABASE_SERVING_ROLE = env.str("DATABASE_SERVING_ROLE", default="")
+REDIS_URL = _required("REDIS_URL", "workers are told about work through it", "redis://localhost/0")
+
+DEFINITION_PATH = Path(env.str("DEFINITION_PATH", default=str(DATA_DIR / "definition.git")))
+DEFINITION_URL = env.str("DEFINITION_URL", default="")
+FOUR_EYES = env.str("FOUR_EYES", default="on").lower() not in {"off", "0", "false", "no"}
+
+SCAN_CONCURRENCY = env.int("FOLDBACK_SCAN_CONCURRENCY", default=50)
+SCAN_BATCH_HOSTS = env.int("FOLDBACK_SCAN_BATCH_HOSTS", default=200)
+SCAN_HOST_SECONDS = env.int("FOLDBACK_SCAN_HOST_SECONDS", default=60)
+LEASE_SECONDS = env.int("FOLDBACK_LEASE_SECONDS", default=30)
+RELAY_POLL_SECONDS = env.int("FOLDBACK_RELAY_POLL_SECONDS", default=5)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "common",
+    "inventory",
+    "changemgmt",
+    "deployments",
+    "drift",
+    "web",
+    "demo",
+]
+
+MIDDLEWARE = [
+    "common.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "common.api.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "web.context.console",
+            ],
+        },
+    }
+]
+
+AUTH_USER_MODEL = "common.Person"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "web:sign-in"
+LOGIN_REDIRECT_URL = "web:home"
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+# Behind https everything is marked secure; `make up` on plain loopback says so by its FOLDBACK_URL.
+_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "common.api.auth.TokenAuthentication",
+        "common.api.auth.ConsoleSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["common.api.auth.HasDeclaredPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "common.api.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "common.api.schema.FoldbackSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.api.auth.JsonAlways",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Foldback",
+    "DESCRIPTION": "Change management and drift reconciliation.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A frozen Redis must not hold a publisher for minutes: see docs/architecture.md, "Work".
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "max_retries": 1,
+}
+CELERY_BEAT_SCHEDULE = {
+    "reopen-expired-waivers": {"task": "drift.tasks.reopen_expired_waivers_task", "schedule": 60.0},
+    "purge-idempotency-keys": {"task": "common.tasks.purge_idempotency_keys_task", "schedule": 3600.0},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ],
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": env.str("FOLDBACK_LOG_LEVEL", default="INFO")},
+    "loggers": {"asyncssh": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}

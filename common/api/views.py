@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import models, transaction
@@ -18,6 +18,7 @@ from common.core.actor import Actor
 from common.core.errors import FieldError, Invalid, NotFound, PreconditionFailed
 from common.services.idempotency import answer_once, find_answer
 
+M = TypeVar("M", bound=models.Model)
 _LIST_PARAMETERS = frozenset({"cursor", "limit", "sort", "count"})
 
 
@@ -100,7 +101,7 @@ class ApiView(APIView):
 
         return post
 
-    def parse[S: BaseSerializer[Any]](self, serializer_class: type[S]) -> dict[str, Any]:
+    def parse(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
         """The validated body; unknown fields are an error, so a typing mistake is not silently dropped."""
         if not isinstance(self.request.data, dict):
             raise Invalid("The body must be a JSON object.")
@@ -169,7 +170,7 @@ def etag_of(record: Any) -> str:
     return f'"{record.pk}.{record.version}"'
 
 
-def find_by_reference[M: models.Model](queryset: models.QuerySet[M], text: str, *, name_field: str = "") -> M:
+def find_by_reference(queryset: models.QuerySet[M], text: str, *, name_field: str = "") -> M:
     """The record with this id, reference (`CHG-1042`) or, where names identify, this name; else NotFound."""
     model = queryset.model
     prefix = getattr(model, "PREFIX", None)

@@ -36,7 +36,7 @@ if ! "$venv/bin/python" -c 'import sys, pip' 2>/dev/null ||
 fi
 echo "Installing $requirements into $venv"
 rm -f "$(stamp_file "$requirements")"
-PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
     --root-user-action=ignore --no-input --require-hashes --no-deps -r "$requirements"
 for each in $covered "$requirements"; do
     stamp_of "$each" >"$(stamp_file "$each")"

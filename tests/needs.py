@@ -1,0 +1,42 @@
+"""What a test needs of the machine: `@pytest.mark.needs("chromium", "sshd")`.
+
+A test whose need is missing is skipped and listed with the reason; REQUIRE_ALL=1 makes that a failure. Add a
+need here: a function that returns None when it is met, else what is missing and how to get it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium_path() -> str | None:
+    """Debian's Chromium, which the browser tests drive."""
+    return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+
+
+def sshd_path() -> str | None:
+    """OpenSSH's server, which an ordinary user's PATH may not lead to."""
+    places = [shutil.which("sshd"), "/usr/sbin/sshd"]
+    return next((place for place in places if place and Path(place).exists()), None)
+
+
+def _chromium() -> str | None:
+    return None if chromium_path() else "no Chromium (apt install chromium)"
+
+
+def _sshd() -> str | None:
+    return None if sshd_path() else "no sshd (apt install openssh-server)"
+
+
+def _root() -> str | None:
+    return None if os.geteuid() == 0 else "not root"
+
+
+NEEDS: dict[str, Callable[[], str | None]] = {
+    "chromium": _chromium,
+    "sshd": _sshd,
+    "root": _root,
+}

@@ -12,7 +12,7 @@ ARGS ?=
 export PORT DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up engines manage test check format docs bench lock venv venv-dev clean
+.PHONY: help demo up engines manage keys test check format docs bench lock venv venv-dev clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +31,10 @@ engines: venv
 # make manage ARGS="create_token ci --role automation --sponsor ana": against the service that `make up` runs.
 manage: venv
 	@$(PY) -m config.launch with -- $(PY) manage.py $(ARGS)
+
+# Fresh secrets for docker-compose.yml and other installations: make -s keys > .env
+keys: venv
+	@$(PY) -m config.keys
 
 test: venv-dev
 	@$(PY) -m config.launch exec -- $(PY) -m pytest -n auto $(ARGS)

@@ -8,18 +8,16 @@ DATA_DIR/
   run/ log/          of the present run; logs of each program
 """
 
-import base64
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from config.keys import new_secret, seal_public_of
 
 
 class CannotStart(Exception):
@@ -36,24 +34,6 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _seal_public(private: str) -> str:
-    return _base64(
-        X25519PrivateKey.from_private_bytes(base64.b64decode(private)).public_key().public_bytes_raw()
-    )
-
-
-def _make_secret(name: str) -> str:
-    if name == "FOLDBACK_SEAL_PRIVATE":
-        return _base64(X25519PrivateKey.generate().private_bytes_raw())
-    if name == "FOLDBACK_HMAC_KEY":
-        return _base64(secrets.token_bytes(32))
-    return secrets.token_urlsafe(48)
 
 
 class DataDir:
@@ -102,13 +82,18 @@ class DataDir:
         """The value of each name: as given in the environment, else as kept here, else made and kept."""
         path = self.path / "secrets.env"
         kept = read_env(path) if path.exists() else {}
-        made = {name: _make_secret(name) for name in names if name not in kept and not given.get(name)}
+        made = {name: new_secret(name) for name in names if name not in kept and not given.get(name)}
         if made:
             kept |= made
             write_private(path, "".join(f"{name}={value}\n" for name, value in kept.items()))
         found = {name: given.get(name) or kept[name] for name in names}
-        if "FOLDBACK_SEAL_PRIVATE" in found:
-            found["FOLDBACK_SEAL_PUBLIC"] = _seal_public(found["FOLDBACK_SEAL_PRIVATE"])
+        if private := found.get("FOLDBACK_SEAL_PRIVATE"):
+            try:
+                found["FOLDBACK_SEAL_PUBLIC"] = seal_public_of(private)
+            except ValueError as error:
+                raise CannotStart(
+                    "FOLDBACK_SEAL_PRIVATE is not 32 bytes in base64: `make keys` prints one."
+                ) from error
         return found
 
     def port(self, name: str) -> int:

@@ -10,6 +10,7 @@ DATABASE_URL and REDIS_URL take the place of the embedded engines. Ctrl-C, SIGTE
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from config.child import signal_when_parent_dies
 from config.data_dir import CannotStart, DataDir, port_is_free, read_env, reset
 from config.engines import remove_home
 from config.service import Service
-from config.supervise import CHECKOUT, python
+from config.supervise import CHECKOUT
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TEMPORARY_PREFIX = "foldback-"
@@ -44,10 +45,8 @@ def _raise_stop(number: int, _frame: object) -> None:
 
 def say(text: str) -> None:
     """Tells the person at the terminal, who may have gone."""
-    try:
+    with contextlib.suppress(OSError):
         print(text, flush=True)
-    except OSError:
-        pass
 
 
 def data_dir(default: str) -> Path:
@@ -173,7 +172,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main() -> int:
     asked = parse(sys.argv[1:])
     for number in STOPPING:
-        signal.signal(number, _raise_stop)
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _raise_stop)
     if asked.die_with_parent:
         signal_when_parent_dies(signal.SIGTERM)
     try:

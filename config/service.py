@@ -13,10 +13,9 @@ from psycopg2 import sql
 
 from config.data_dir import CannotStart, DataDir, write_env
 from config.engines import DATABASE, OWNER_ROLE, SERVING_ROLE, EngineProgram, Engines
+from config.keys import APPLICATION_SECRETS, ENGINE_SECRETS
 from config.supervise import CHECKOUT, AppProgram, Supervisor, python, service_programs
 
-APPLICATION_SECRETS = ("FOLDBACK_SECRET_KEY", "FOLDBACK_SEAL_PRIVATE", "FOLDBACK_HMAC_KEY")
-ENGINE_SECRETS = ("POSTGRES_PASSWORD", "OWNER_PASSWORD", "SERVING_PASSWORD", "VALKEY_PASSWORD")
 ENGINE_SECONDS = 60.0
 READY_SECONDS = 90.0
 

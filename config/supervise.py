@@ -4,6 +4,7 @@ supervisord runs in the foreground in a session of its own, from a configuration
 is told to stop by the kernel should the launcher die. Each program is started through child.py.
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -168,10 +169,8 @@ def end_children() -> None:
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def descendants(root: int) -> list[int]:

@@ -26,7 +26,7 @@ in_step "$requirements" && exit 0
 
 if ! "$venv/bin/python" -c 'import sys, pip' 2>/dev/null ||
     [ "$("$venv/bin/python" -V)" != "$("$PYTHON" -V)" ]; then
-    echo "Making $venv with $("$PYTHON" -V)"
+    echo >&2 "Making $venv with $("$PYTHON" -V)"
     rm -rf "$venv"
     if ! "$PYTHON" -m venv "$venv"; then
         rm -rf "$venv"
@@ -34,7 +34,7 @@ if ! "$venv/bin/python" -c 'import sys, pip' 2>/dev/null ||
         exit 1
     fi
 fi
-echo "Installing $requirements into $venv"
+echo >&2 "Installing $requirements into $venv"
 rm -f "$(stamp_file "$requirements")"
 PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
     --root-user-action=ignore --no-input --require-hashes --no-deps -r "$requirements"

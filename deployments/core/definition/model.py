@@ -180,7 +180,12 @@ class DesiredResource:
 
 @dataclass(frozen=True, slots=True)
 class DesiredManifest:
-    """Everything one host should be. `exhaustive` are the directories in which undeclared entries are drift."""
+    """Everything one host should be. `exhaustive` are the directories in which undeclared entries are drift.
+
+    `secret_paths` are the paths declared with `secret:`; whoever observes treats them as secret besides those
+    that `Definition.secret_paths` matches.
+    """
 
     resources: Mapping[str, DesiredResource]
     exhaustive: tuple[str, ...] = ()
+    secret_paths: tuple[str, ...] = ()

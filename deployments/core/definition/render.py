@@ -1,0 +1,193 @@
+"""A definition and a host → the host's desired manifest, each resource with the layer and line it came from.
+
+What is the same for all hosts with the same layers is made once per definition (a *plan*); only templates are
+rendered for each host. Content given as `content:` or `source:` is taken as it is, never as a template.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deployments.core.definition.merge import merge
+from deployments.core.definition.model import (
+    CONTENT_GROUP,
+    Definition,
+    DesiredManifest,
+    DesiredResource,
+    Merged,
+    MergedResource,
+)
+from deployments.core.definition.parse import TEMPLATES
+from deployments.core.definition.sandbox import RenderError, TemplateStore
+from deployments.core.definition.sections import SECTIONS
+from deployments.core.states import ABSENT, Present, State, Unknown
+from inventory.core.host_view import HostView
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """`resources` are complete but for those of `templates`, whose content each host gives."""
+
+    resources: Mapping[str, DesiredResource]
+    templates: tuple[str, ...]
+    exhaustive: tuple[str, ...]
+    secret_paths: tuple[str, ...]
+
+
+def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
+    """Everything `host` should be, by resource id in order. What can't be said is Unknown with the reason."""
+    merged = merge(definition, host)
+    plan = _plan(definition, merged)
+    resources = dict(plan.resources)
+    if plan.templates:
+        context = template_context(merged, host)
+        for resource in plan.templates:
+            resources[resource] = _rendered(definition, resources[resource], context)
+    return DesiredManifest(resources, plan.exhaustive, plan.secret_paths)
+
+
+def desired_resource(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:
+    """One resource of `desired_manifest`, without rendering the others; None where it is not declared."""
+    merged = merge(definition, host)
+    plan = _plan(definition, merged)
+    if resource in plan.templates:
+        return _rendered(definition, plan.resources[resource], template_context(merged, host))
+    return plan.resources.get(resource)
+
+
+def template_context(merged: Merged, host: HostView) -> dict[str, Any]:
+    """What a template can name: variables (the host's own win over the definition's), `facts` and `host`."""
+    context = {name: attribute.value for name, attribute in merged.variables.items()}
+    context.update(host.variables)
+    context["facts"] = dict(host.facts)
+    context["host"] = {
+        "name": host.name,
+        "environment": host.environment,
+        "roles": list(host.roles),
+        "address": host.address,
+    }
+    return context
+
+
+def _plan(definition: Definition, merged: Merged) -> _Plan:
+    key = ("plan", merged.layers)
+    if (plan := definition.cache.get(key)) is None:
+        resources: dict[str, DesiredResource] = {}
+        for resource, declared in merged.resources.items():
+            resources[resource] = _planned(definition, declared, merged.conflicts.get(resource))
+        plan = definition.cache[key] = _Plan(
+            resources=resources,
+            templates=tuple(
+                name
+                for name, made in resources.items()
+                if made.how == "template" and isinstance(made.state, Present)
+            ),
+            exhaustive=tuple(
+                declared.key
+                for name, declared in merged.resources.items()
+                if declared.get("exhaustive") and isinstance(resources[name].state, Present)
+            ),
+            secret_paths=tuple(
+                declared.key for declared in merged.resources.values() if "secret" in declared.attributes
+            ),
+        )
+    return plan
+
+
+def _planned(definition: Definition, declared: MergedResource, conflict: str | None) -> DesiredResource:
+    section = SECTIONS[declared.section]
+    data: dict[str, Any] = {} if section.type is None else {"type": section.type}
+    data |= {name: declared.get(name) for name in section.in_state if name in declared.attributes}
+    how = next((name for name in CONTENT_GROUP if name in declared.attributes), None)
+    content, source_path = _content(definition, declared, how)
+    attributes = set(data) | ({"sha256"} if how in ("content", "source", "template") else set())
+    if content is not None:
+        data["sha256"] = _sha256(definition, source_path, content)
+    origins = {name: attribute.origin for name, attribute in declared.attributes.items()}
+    if section.type is not None:
+        origins["type"] = declared.origin
+    if how and "sha256" in attributes:
+        origins["sha256"] = origins[how]
+    made = DesiredResource(
+        resource=declared.resource,
+        state=Present(data),
+        attributes=frozenset(attributes),
+        origin=declared.origin,
+        origins=origins,
+        content=content,
+        how=how,
+        source_path=source_path,
+        secret_name=declared.get("secret"),
+        notify=tuple(declared.get("notify", ())),
+    )
+    missing = [name for name in section.required if name not in declared.attributes]
+    if conflict is not None:
+        return replace(made, state=Unknown(conflict), content=None)
+    if declared.get("state") == "absent":
+        return _absent(made)
+    if missing:
+        place = f"{declared.origin.path}:{declared.origin.line}"
+        return replace(made, state=Unknown(f"{declared.key} has no {missing[0]} ({place})"), content=None)
+    return made
+
+
+def _absent(made: DesiredResource) -> DesiredResource:
+    return replace(
+        made,
+        state=ABSENT,
+        attributes=frozenset({"type"}),
+        origins={"type": made.origins["state"], **made.origins},
+        content=None,
+        how=None,
+        source_path=None,
+        secret_name=None,
+    )
+
+
+def _content(
+    definition: Definition, declared: MergedResource, how: str | None
+) -> tuple[bytes | None, str | None]:
+    """The content that is the same for every host, and the file of the repository it is in."""
+    if how is None:
+        return None, None
+    given = declared.attributes[how]
+    if how == "content":
+        return given.value.encode("utf-8"), None
+    if how == "source":
+        path = f"{given.origin.layer}/files/{given.value}"
+        return definition.files[path], path
+    return None, f"{given.origin.layer}/templates/{given.value}" if how == "template" else None
+
+
+def _sha256(definition: Definition, source_path: str | None, content: bytes) -> str:
+    if source_path is None:
+        return hashlib.sha256(content).hexdigest()
+    key = ("sha256", source_path)
+    if key not in definition.cache:
+        definition.cache[key] = hashlib.sha256(content).hexdigest()
+    return str(definition.cache[key])
+
+
+def _rendered(definition: Definition, made: DesiredResource, context: Mapping[str, Any]) -> DesiredResource:
+    templates: TemplateStore = definition.cache[TEMPLATES]
+    path = made.source_path or ""
+    used = _used(templates, path, context)
+    try:
+        content = templates.render(path, context).encode("utf-8")
+    except (RenderError, UnicodeEncodeError) as error:
+        return replace(made, state=Unknown(f"render error: {error}"), variables=used)
+    state: State = made.state
+    if isinstance(state, Present):
+        state = Present({**state.data, "sha256": hashlib.sha256(content).hexdigest()})
+    return replace(made, state=state, content=content, variables=used)
+
+
+def _used(templates: TemplateStore, path: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The values a template takes from its context, by the names that `TemplateUses` gives them."""
+    values: dict[str, Any] = {}
+    for name in sorted(templates.uses(path).names):
+        first, _, entry = name.partition(".")
+        if first in context and (not entry or entry in context[first]):
+            values[name] = context[first][entry] if entry else context[first]
+    return values

@@ -58,11 +58,14 @@ def service_programs(*, host: str, port: int, data: DataDir, fleet: bool) -> lis
     return programs
 
 
-def _section(name: str, command: tuple[str, ...], *, log: Path, priority: int, stop_signal: str) -> str:
+def _group(name: str, programs: list[str], *, priority: int) -> str:
+    return f"[group:{name}]\nprograms = {','.join(programs)}\npriority = {priority}\n\n" if programs else ""
+
+
+def _section(name: str, command: tuple[str, ...], *, log: Path, stop_signal: str) -> str:
     lines = {
         "command": shlex.join(command),
         "directory": str(CHECKOUT),
-        "priority": str(priority),
         "autorestart": "true",
         "startsecs": "1",
         "startretries": "1000",
@@ -104,13 +107,14 @@ class Supervisor:
         }
         text = "[supervisord]\n" + "".join(f"{k} = {v.replace('%', '%%')}\n" for k, v in own.items()) + "\n"
         for engine in engines:
-            text += _section(
-                engine.name, engine.command, log=self.data.log, priority=1, stop_signal=engine.stop_signal
-            )
+            text += _section(engine.name, engine.command, log=self.data.log, stop_signal=engine.stop_signal)
         for app in apps:
             dropped = [f"--without={name}" for name in GUARDED if name not in app.keys]
             command = child_command("--after", str(self.gate), *dropped, command=app.command)
-            text += _section(app.name, command, log=self.data.log, priority=10, stop_signal="SIGTERM")
+            text += _section(app.name, command, log=self.data.log, stop_signal="SIGTERM")
+        # A group is stopped at once, and one group after the other: the engines outlast what uses them.
+        text += _group("engines", [engine.name for engine in engines], priority=1)
+        text += _group("service", [app.name for app in apps], priority=10)
         configuration = self.data.run / "supervisord.conf"
         write_private(configuration, text)
         prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -131,7 +135,14 @@ class Supervisor:
         self.gate.touch()
 
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        """Whether supervisord runs; on the way, orphans that have ended are taken off the process table."""
+        if self._process is None or self._process.poll() is not None:
+            return False
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if ended.si_pid == self._process.pid:
+                return self._process.poll() is None
+            os.waitpid(ended.si_pid, 0)
+        return True
 
     def stop(self) -> None:
         """Stops everything that was started, and returns when no process of it is left."""

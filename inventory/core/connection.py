@@ -1,0 +1,42 @@
+"""How to reach a host: everything but the secret, which only a worker can open."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class HostConnection:
+    """`address` is never empty; `user` is empty when neither the host nor its credential names one.
+
+    `trusted_keys` and `revoked_keys` are OpenSSH public key lines; with no trusted key the host has not been
+    enrolled, and must not be connected to. `root` is the folder of a `local` host, else empty.
+    """
+
+    host_id: UUID
+    name: str
+    transport: str
+    address: str
+    port: int
+    user: str
+    root: str
+    credential_id: UUID | None
+    trusted_keys: tuple[str, ...] = ()
+    revoked_keys: tuple[str, ...] = ()
+
+    @property
+    def is_enrolled(self) -> bool:
+        return self.transport == "local" or bool(self.trusted_keys)
+
+
+@dataclass(frozen=True)
+class OpenCredential:
+    """A credential a worker has opened. Its `repr` doesn't show the secret, so no traceback or log does."""
+
+    credential_id: UUID
+    name: str
+    kind: str
+    user: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"OpenCredential({self.name!r}, kind={self.kind!r})"

@@ -9,7 +9,7 @@ RUN groupadd --system --gid 10001 foldback \
 
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install --no-cache-dir --require-hashes --no-deps --requirement requirements.txt
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 
 COPY . .
 RUN python -m compileall -q .

@@ -37,7 +37,7 @@ fi
 echo >&2 "Installing $requirements into $venv"
 rm -f "$(stamp_file "$requirements")"
 PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
-    --root-user-action=ignore --no-input --require-hashes --no-deps -r "$requirements"
+    --root-user-action=ignore --no-input --require-hashes -r "$requirements"
 for each in $covered "$requirements"; do
     stamp_of "$each" >"$(stamp_file "$each")"
 done

@@ -14,7 +14,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """503 only when the database is away: without Redis, changes are still logged and work waits in rows."""
     checks = {"database": _database(), "redis": _redis()}
     ready = checks["database"] == "ok"
-    return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
+    return JsonResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503
+    )
 
 
 def _database() -> str:

@@ -16,7 +16,9 @@ class Cursor(CursorPagination):
     max_page_size = MAX_LIMIT
     cursor_query_param = "cursor"
     ordering = "-id"
-    invalid_cursor_message = "This cursor is not one of ours, or it belongs to another list. Start without it."
+    invalid_cursor_message = (
+        "This cursor is not one of ours, or it belongs to another list. Start without it."
+    )
 
     def get_page_size(self, request: Any) -> int:
         text = request.query_params.get("limit")

@@ -29,7 +29,14 @@ _TITLES = {
 
 
 def problem(
-    status: int, *, type: str = "", title: str = "", detail: str, errors: Any = (), request_id: str = "", **extra: Any
+    status: int,
+    *,
+    type: str = "",
+    title: str = "",
+    detail: str,
+    errors: Any = (),
+    request_id: str = "",
+    **extra: Any,
 ) -> dict[str, Any]:
     """The body of a problem answer; `type` is a relative reference into the API's documentation."""
     default_type, default_title = _TITLES.get(status, ("internal", "Something went wrong"))
@@ -80,7 +87,11 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     elif isinstance(error, OperationalError):
         log.exception("database unavailable")
         headers["Retry-After"] = "5"
-        body = problem(503, detail="The database does not answer. Nothing was recorded; try again.", request_id=request_id)
+        body = problem(
+            503,
+            detail="The database does not answer. Nothing was recorded; try again.",
+            request_id=request_id,
+        )
     else:
         return None
     set_rollback()
@@ -115,6 +126,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonR
 def server_error(request: HttpRequest) -> JsonResponse:
     request_id = getattr(request, "request_id", "")
     body = problem(
-        500, detail=f"This is our fault, and it is logged as {request_id}. Try again; then report it.", request_id=request_id
+        500,
+        detail=f"This is our fault, and it is logged as {request_id}. Try again; then report it.",
+        request_id=request_id,
     )
     return JsonResponse(body, status=500, content_type=CONTENT_TYPE)

@@ -37,7 +37,9 @@ class FoldbackSchema(AutoSchema):
             )
         if self.method == "PATCH":
             parameters.append(
-                OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag you read; else 412.")
+                OpenApiParameter(
+                    "If-Match", str, OpenApiParameter.HEADER, description="The ETag you read; else 412."
+                )
             )
         return parameters
 

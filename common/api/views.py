@@ -84,7 +84,11 @@ class ApiView(APIView):
 
                 def act() -> tuple[int, Any, dict[str, str]]:
                     response = handler(request, *args, **kwargs)
-                    headers = {name: response.headers[name] for name in ("Location", "ETag") if name in response.headers}
+                    headers = {
+                        name: response.headers[name]
+                        for name in ("Location", "ETag")
+                        if name in response.headers
+                    }
                     return response.status_code, _as_json(response.data), headers
 
                 kept, fresh = answer_once(**identity, act=act, keep=self.keeps_answer)
@@ -97,7 +101,9 @@ class ApiView(APIView):
                     "This was done already with this Idempotency-Key, and the answer held a secret that is not kept. "
                     "Make a new one with a new key."
                 )
-            return Response(kept.body, status=kept.status, headers={**kept.headers, "Idempotent-Replay": "true"})
+            return Response(
+                kept.body, status=kept.status, headers={**kept.headers, "Idempotent-Replay": "true"}
+            )
 
         return post
 
@@ -118,8 +124,14 @@ class ApiView(APIView):
 
     def check_if_match(self, etag: str) -> None:
         given = self.request.headers.get("If-Match")
-        if given is not None and given.strip() != "*" and etag not in [part.strip() for part in given.split(",")]:
-            raise PreconditionFailed("Read it again, look at what changed, and send your change with the new ETag.")
+        if (
+            given is not None
+            and given.strip() != "*"
+            and etag not in [part.strip() for part in given.split(",")]
+        ):
+            raise PreconditionFailed(
+                "Read it again, look at what changed, and send your change with the new ETag."
+            )
 
 
 class ListView(ApiView):

@@ -20,10 +20,20 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     AUDITOR: frozenset(_EVERY_PERSON | {"ledger.read"}),
     AUTOMATION: frozenset({"read", "change.log", "deployment.report", "scan.run"}),
     ADMIN: frozenset(
-        _EVERY_PERSON | _RELEASE | {"ledger.read", "host.enrol", "credential.edit", "team.edit", "person.edit", "token.any"}
+        _EVERY_PERSON
+        | _RELEASE
+        | {"ledger.read", "host.enrol", "credential.edit", "team.edit", "person.edit", "token.any"}
     ),
     "system": frozenset(
-        {"read", "change.log", "change.edit", "scan.run", "host.edit", "decision.propose", "deployment.report"}
+        {
+            "read",
+            "change.log",
+            "change.edit",
+            "scan.run",
+            "host.edit",
+            "decision.propose",
+            "deployment.report",
+        }
     ),
 }
 ALL_PERMISSIONS = frozenset().union(*PERMISSIONS.values())
@@ -52,4 +62,6 @@ def require(actor: Actor, permission: str) -> None:
     if not may(actor.role, permission):
         who = ", ".join(role for role in ROLES if may(role, permission))
         what = _WORDS.get(permission, permission)
-        raise NotPermitted(f"{actor.label} has the role {actor.role}, which may not {what}. Roles that may: {who}.")
+        raise NotPermitted(
+            f"{actor.label} has the role {actor.role}, which may not {what}. Roles that may: {who}."
+        )

@@ -4,4 +4,14 @@ from common.models.ledger import LedgerEntry
 from common.models.outbox import EventDelivery, OutboxEvent
 from common.models.person import LoginLink, Person, Token
 
-__all__ = ["EventDelivery", "IdempotencyKey", "Job", "JobBatch", "LedgerEntry", "LoginLink", "OutboxEvent", "Person", "Token"]
+__all__ = [
+    "EventDelivery",
+    "IdempotencyKey",
+    "Job",
+    "JobBatch",
+    "LedgerEntry",
+    "LoginLink",
+    "OutboxEvent",
+    "Person",
+    "Token",
+]

@@ -58,4 +58,3 @@ class Referenced(Record):
 
     def __str__(self) -> str:
         return self.reference
-

@@ -44,5 +44,7 @@ class JobBatch(Record):
         verbose_name_plural = "job batches"
         constraints = [models.UniqueConstraint(fields=["job", "position"], name="batch_position")]
         indexes = [
-            models.Index(fields=["created_at"], name="batch_open", condition=Q(state__in=["pending", "running"]))
+            models.Index(
+                fields=["created_at"], name="batch_open", condition=Q(state__in=["pending", "running"])
+            )
         ]

@@ -13,7 +13,9 @@ ROLE_CHOICES = [(role, role) for role in roles.ROLES]
 
 
 class PersonManager(BaseUserManager["Person"]):
-    def create_person(self, username: str, *, name: str, role: str, email: str = "", password: str | None = None) -> Any:
+    def create_person(
+        self, username: str, *, name: str, role: str, email: str = "", password: str | None = None
+    ) -> Any:
         person = self.model(username=username, name=name, role=role, email=email)
         person.set_password(password)
         person.save()

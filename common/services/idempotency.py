@@ -16,7 +16,9 @@ KEPT_FOR = timedelta(hours=24)
 
 def find_answer(*, client: str, key: str, request_digest: str) -> IdempotencyKey | None:
     """The kept answer; raises Unprocessable when the key came with another request before."""
-    kept = IdempotencyKey.objects.filter(client=client, key=key, created_at__gte=clock.now() - KEPT_FOR).first()
+    kept = IdempotencyKey.objects.filter(
+        client=client, key=key, created_at__gte=clock.now() - KEPT_FOR
+    ).first()
     if kept is not None and kept.request_digest != request_digest:
         raise Unprocessable(
             "This Idempotency-Key was used for a different request within the last 24 hours. Use a new key."
@@ -25,7 +27,12 @@ def find_answer(*, client: str, key: str, request_digest: str) -> IdempotencyKey
 
 
 def answer_once(
-    *, client: str, key: str, request_digest: str, act: Callable[[], tuple[int, Any, dict[str, str]]], keep: bool = True
+    *,
+    client: str,
+    key: str,
+    request_digest: str,
+    act: Callable[[], tuple[int, Any, dict[str, str]]],
+    keep: bool = True,
 ) -> tuple[IdempotencyKey | None, tuple[int, Any, dict[str, str]] | None]:
     """Run `act` in one transaction with the row that keeps its (status, body, headers).
 

@@ -59,9 +59,12 @@ def create_job(*, actor: Actor, kind: str, subject: models.Model, batches: Seque
             requested_by=actor.label,
         )
         JobBatch.objects.bulk_create(
-            JobBatch(job=job, position=index, items=list(batch), state="pending") for index, batch in enumerate(batches)
+            JobBatch(job=job, position=index, items=list(batch), state="pending")
+            for index, batch in enumerate(batches)
         )
-        record_entry(actor=actor, action="job.created", subject=job, data={"kind": kind, "items": job.items_total})
+        record_entry(
+            actor=actor, action="job.created", subject=job, data={"kind": kind, "items": job.items_total}
+        )
         if not batches:
             _finish_job_if_complete(job.pk)
         wake_relay()
@@ -91,7 +94,9 @@ def claim_batch(*, batch_id: UUID) -> Claim | None:
             state=state, token=F("token") + 1, attempts=F("attempts") + 1, lease_until=_lease_end()
         )
         if job.state == "queued":
-            Job.objects.filter(pk=job.pk, state="queued").update(state=JOB.next("queued", "start"), started_at=now)
+            Job.objects.filter(pk=job.pk, state="queued").update(
+                state=JOB.next("queued", "start"), started_at=now
+            )
         return Claim(
             batch_id=batch.pk,
             job_id=job.pk,
@@ -194,7 +199,9 @@ def cancel_job(*, actor: Actor, job: Job) -> None:
         if locked.state not in ("queued", "running"):
             raise Conflict(f"{job} is already {locked.state}.")
         now = clock.now()
-        JobBatch.objects.filter(job=job, state__in=("pending", "running")).update(state="cancelled", lease_until=None)
+        JobBatch.objects.filter(job=job, state__in=("pending", "running")).update(
+            state="cancelled", lease_until=None
+        )
         transition(
             actor=actor,
             lifecycle=JOB,
@@ -227,7 +234,9 @@ class LeaseKeeper:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
 

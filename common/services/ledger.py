@@ -12,7 +12,9 @@ from common.models import LedgerEntry
 from common.services.outbox import emit_event
 
 
-def record_entry(*, actor: Actor, action: str, subject: models.Model, data: dict[str, Any] | None = None) -> LedgerEntry:
+def record_entry(
+    *, actor: Actor, action: str, subject: models.Model, data: dict[str, Any] | None = None
+) -> LedgerEntry:
     """Insert what `actor` did to `subject`. Call it inside the transaction of the act itself."""
     return LedgerEntry.objects.create(
         actor_kind=actor.kind,
@@ -54,7 +56,9 @@ def transition(
         subject.state = new
         for name, value in fields.items():
             setattr(subject, name, value)
-        record_entry(actor=actor, action=action, subject=subject, data={"from": old, "to": new, **(data or {})})
+        record_entry(
+            actor=actor, action=action, subject=subject, data={"from": old, "to": new, **(data or {})}
+        )
         if emits:
             emit_event(type=emits, subject=subject, data={"state": new})
 

@@ -27,7 +27,9 @@ def create_person(
         raise Invalid(f"{role!r} is not a person's role. Roles: ops, release-manager, auditor, admin.")
     try:
         with transaction.atomic():
-            person = Person.objects.create_person(username, name=name, role=role, email=email, password=password)
+            person = Person.objects.create_person(
+                username, name=name, role=role, email=email, password=password
+            )
             record_entry(actor=actor, action="person.created", subject=person, data={"role": role})
     except IntegrityError:
         raise Conflict(f"There is a person with the username {username} already.") from None
@@ -44,7 +46,9 @@ def create_token(
         raise Invalid(f"{sponsor.username} is not active, and can't answer for a token.")
     unknown = set(scopes or []) - roles.ALL_PERMISSIONS
     if unknown:
-        raise Invalid(f"No such scope: {', '.join(sorted(unknown))}. Scopes: {', '.join(sorted(roles.ALL_PERMISSIONS))}.")
+        raise Invalid(
+            f"No such scope: {', '.join(sorted(unknown))}. Scopes: {', '.join(sorted(roles.ALL_PERMISSIONS))}."
+        )
     if not 1 <= days <= 366:
         raise Invalid("A token lives between 1 and 366 days.")
     if actor.kind == "person" and actor.person_id != sponsor.pk:
@@ -64,7 +68,10 @@ def create_token(
             expires_at=clock.now() + timedelta(days=days),
         )
         record_entry(
-            actor=actor, action="token.created", subject=token, data={"name": name, "role": role, "sponsor": sponsor.username}
+            actor=actor,
+            action="token.created",
+            subject=token,
+            data={"name": name, "role": role, "sponsor": sponsor.username},
         )
     return token, text
 
@@ -93,7 +100,9 @@ def actor_for_token(token: Token) -> Actor:
         return Actor(
             kind="program", label=token.name, role=roles.AUTOMATION, person_id=sponsor.pk, token_id=token.pk
         )
-    return Actor(kind="person", label=sponsor.username, role=token.role, person_id=sponsor.pk, token_id=token.pk)
+    return Actor(
+        kind="person", label=sponsor.username, role=token.role, person_id=sponsor.pk, token_id=token.pk
+    )
 
 
 def create_login_link(*, actor: Actor, person: Person, minutes: int = 60) -> str:
@@ -111,13 +120,22 @@ def use_login_link(*, secret: str) -> Person | None:
     """The person, the first time; None for a link that is used, expired or unknown."""
     now = clock.now()
     with transaction.atomic():
-        link = LoginLink.objects.select_related("person").filter(digest=_digest(secret), person__is_active=True).first()
+        link = (
+            LoginLink.objects.select_related("person")
+            .filter(digest=_digest(secret), person__is_active=True)
+            .first()
+        )
         if link is None:
             return None
         used = LoginLink.objects.filter(pk=link.pk, used_at=None, expires_at__gt=now).update(used_at=now)
         if not used:
             return None
-        record_entry(actor=actor_for_person(link.person), action="person.signed_in", subject=link.person, data={"by": "link"})
+        record_entry(
+            actor=actor_for_person(link.person),
+            action="person.signed_in",
+            subject=link.person,
+            data={"by": "link"},
+        )
     return link.person
 
 

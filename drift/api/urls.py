@@ -1,3 +1,15 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from drift.api import findings, reports, scans
+
+urlpatterns = [
+    path("scans/", scans.ScanList.as_view()),
+    path("scans/<str:scan>/", scans.ScanDetail.as_view()),
+    path("scans/<str:scan>/hosts/", scans.ScanHosts.as_view()),
+    path("findings/", findings.FindingList.as_view()),
+    path("findings/<str:finding>/", findings.FindingDetail.as_view()),
+    path("findings/<str:finding>/occurrences/", findings.FindingOccurrences.as_view()),
+    path("findings/<str:finding>/diff/", findings.FindingDiff.as_view()),
+    path("findings/<str:finding>/claim/", findings.FindingClaim.as_view()),
+    path("reports/scans/<str:scan>/", reports.ScanReport.as_view()),
+]

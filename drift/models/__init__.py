@@ -1,0 +1,19 @@
+from drift.models.decision import Decision
+from drift.models.finding import Explanation, Finding, Occurrence
+from drift.models.observation import Blob, Chunk, HostHistory, HostState, Manifest, ResourceVerdict
+from drift.models.scan import HostScan, Scan
+
+__all__ = [
+    "Blob",
+    "Chunk",
+    "Decision",
+    "Explanation",
+    "Finding",
+    "HostHistory",
+    "HostScan",
+    "HostState",
+    "Manifest",
+    "Occurrence",
+    "ResourceVerdict",
+    "Scan",
+]

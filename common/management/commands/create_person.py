@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("--name", default="")
         parser.add_argument("--email", default="")
-        parser.add_argument("--role", required=True, choices=[r for r in roles.ROLES if r != roles.AUTOMATION])
+        parser.add_argument(
+            "--role", required=True, choices=[r for r in roles.ROLES if r != roles.AUTOMATION]
+        )
         parser.add_argument("--password", action="store_true", help="ask for a password on the terminal")
 
     def handle(self, *args: Any, **options: Any) -> None:

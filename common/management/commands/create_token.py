@@ -17,13 +17,17 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("--role", required=True, choices=roles.ROLES)
         parser.add_argument("--sponsor", required=True, help="username of the person who answers for it")
-        parser.add_argument("--scope", action="append", default=[], help="narrow it to this permission (repeat)")
+        parser.add_argument(
+            "--scope", action="append", default=[], help="narrow it to this permission (repeat)"
+        )
         parser.add_argument("--days", type=int, default=90)
 
     def handle(self, *args: Any, **options: Any) -> None:
         sponsor = Person.objects.filter(username=options["sponsor"]).first()
         if sponsor is None:
-            raise CommandError(f"There is no person {options['sponsor']}: create them with manage.py create_person.")
+            raise CommandError(
+                f"There is no person {options['sponsor']}: create them with manage.py create_person."
+            )
         try:
             _, text = create_token(
                 actor=SYSTEM,

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         if not options["check"]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            raise CommandError("docs/lifecycles.md is out of step with the tables: run `manage.py lifecycles`.")
+            raise CommandError(
+                "docs/lifecycles.md is out of step with the tables: run `manage.py lifecycles`."
+            )
 
 
 def render_lifecycles() -> str:

@@ -20,32 +20,31 @@ class Command(BaseCommand):
     help = "Announce pending work to the workers: the only publisher to Celery. Run one; two do no harm."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            signal.signal(number, _stop)
+        try:
+            self._run()
+        except Stopping:
+            log.info("relay stopped")
+
+    def _run(self) -> None:
         pause = 0.2
-        while not self.stopping:
+        while True:
             try:
                 self._listen()
                 pause = 0.2
             except (DatabaseError, InterfaceError):
                 log.warning("relay lost the database, trying again", exc_info=True)
                 connection.close()
-                self._sleep(pause)
+                select.select([], [], [], pause)
                 pause = min(pause * 2, 5)
-
-    def _stop(self, *_: Any) -> None:
-        self.stopping = True
-
-    def _sleep(self, seconds: float) -> None:
-        select.select([], [], [], seconds)
 
     def _listen(self) -> None:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
         raw = connection.connection
-        while not self.stopping:
+        while True:
             self._announce()
             if select.select([raw], [], [], settings.RELAY_POLL_SECONDS)[0]:
                 raw.poll()
@@ -58,6 +57,14 @@ class Command(BaseCommand):
             raise
         except Exception:  # Redis away or frozen: the rows stay pending, the next round announces them
             log.warning("the broker did not take an announcement, trying again", exc_info=True)
+
+
+class Stopping(BaseException):
+    """Asked to stop. Raised from the signal handler: a flag would wait for select() to time out."""
+
+
+def _stop(*_: Any) -> None:
+    raise Stopping
 
 
 def publish(task: str, row_id: UUID) -> None:

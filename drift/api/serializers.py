@@ -1,0 +1,161 @@
+"""Scans and findings as JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.models import Person
+from deployments.core.states import to_json
+from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
+from drift.queries.reports import describe_change
+
+
+class PersonRef(serializers.ModelSerializer[Person]):
+    class Meta:
+        model = Person
+        fields = ("id", "username", "name")
+
+
+class ScanRequest(serializers.Serializer[Any]):
+    hosts = serializers.CharField(help_text="a selector, such as `role=web env=prod`")
+    mode = serializers.ChoiceField(
+        choices=["quick", "deep"], default="deep", help_text="quick is treated as deep for now"
+    )
+
+
+class ScanSerializer(serializers.ModelSerializer[Scan]):
+    url = serializers.SerializerMethodField()
+    html_url = serializers.SerializerMethodField()
+    job = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    counts = serializers.DictField()
+
+    class Meta:
+        model = Scan
+        fields = (
+            "id", "reference", "url", "html_url", "created_at", "finished_at", "state", "selector", "purpose", "mode",
+            "requested_by", "job", "progress", "counts",
+        )  # fmt: skip
+
+    def get_url(self, scan: Scan) -> str:
+        return f"/api/v1/scans/{scan.pk}/"
+
+    def get_html_url(self, scan: Scan) -> str:
+        return f"/scans/{scan.reference}/"
+
+    def get_job(self, scan: Scan) -> str:
+        return f"/api/v1/jobs/{scan.job_id}/"
+
+    def get_state(self, scan: Scan) -> str:
+        return scan.job.state if scan.job else "queued"
+
+    def get_progress(self, scan: Scan) -> dict[str, int]:
+        return {"hosts": len(scan.hosts), "done": scan.job.items_done if scan.job else 0}
+
+
+class HostScanSerializer(serializers.ModelSerializer[HostScan]):
+    host = serializers.CharField(source="host.name")
+    counts = serializers.DictField()
+
+    class Meta:
+        model = HostScan
+        fields = ("host", "status", "reason", "detail", "seconds", "revision", "counts", "created_at")
+
+
+class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
+    change = serializers.CharField(source="change.reference")
+    title = serializers.CharField(source="change.title")
+    owner = PersonRef(source="change.owner")
+    reasons = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = Explanation
+        fields = ("change", "title", "owner", "reasons")
+
+
+class HostCountsSerializer(serializers.Serializer[Any]):
+    total = serializers.IntegerField(source="hosts_total")
+    open = serializers.IntegerField(source="hosts_open")
+    conflict = serializers.IntegerField(source="hosts_conflict")
+    waiting = serializers.IntegerField(source="hosts_waiting")
+    proven = serializers.IntegerField(source="hosts_proven")
+
+
+class FindingSerializer(serializers.ModelSerializer[Finding]):
+    url = serializers.SerializerMethodField()
+    html_url = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField()
+    hosts = HostCountsSerializer(source="*")
+    claimed_by = PersonRef(allow_null=True)
+    supersedes = serializers.SerializerMethodField()
+    is_explained = serializers.BooleanField()
+    change = serializers.DictField()
+
+    class Meta:
+        model = Finding
+        fields = (
+            "id", "reference", "url", "html_url", "created_at", "resource", "state", "summary", "change", "hosts",
+            "is_explained", "claimed_by", "claimed_at", "supersedes", "first_seen_at", "last_seen_at", "reopened",
+            "waived_until", "ended_at",
+        )  # fmt: skip
+
+    def get_url(self, finding: Finding) -> str:
+        return f"/api/v1/findings/{finding.pk}/"
+
+    def get_html_url(self, finding: Finding) -> str:
+        return f"/findings/{finding.reference}/"
+
+    def get_summary(self, finding: Finding) -> str:
+        return describe_change(finding.change)
+
+    def get_supersedes(self, finding: Finding) -> str | None:
+        return finding.supersedes.reference if finding.supersedes else None
+
+
+class FindingDetailSerializer(FindingSerializer):
+    explanations = ExplanationSerializer(many=True)
+    pending_hosts = serializers.ListField(
+        child=serializers.CharField(), help_text="hosts that still wait for the fix"
+    )
+
+    class Meta(FindingSerializer.Meta):
+        fields = (*FindingSerializer.Meta.fields, "explanations", "pending_hosts")  # type: ignore[assignment]
+
+
+class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
+    host = serializers.CharField(source="host.name")
+    base = serializers.DictField()
+    head = serializers.DictField()
+    live = serializers.DictField()
+    evidence = serializers.DictField()
+
+    class Meta:
+        model = Occurrence
+        fields = (
+            "id", "host", "verdict", "base", "head", "live", "evidence", "first_seen_at", "last_seen_at", "before_at",
+            "ended_at", "ended_as",
+        )  # fmt: skip
+
+
+class SideSerializer(serializers.Serializer[Any]):
+    state = serializers.SerializerMethodField()
+    text = serializers.CharField(allow_null=True)
+    why_no_text = serializers.CharField()
+    redactions = serializers.IntegerField()
+
+    def get_state(self, side: Any) -> dict[str, Any]:
+        return to_json(side.state)
+
+
+class VariantSerializer(serializers.Serializer[Any]):
+    hosts = serializers.ListField(child=serializers.CharField())
+    base = SideSerializer()
+    head = SideSerializer()
+    live = SideSerializer()
+    attributes = serializers.DictField()
+    values = serializers.DictField()
+
+
+class DiffSerializer(serializers.Serializer[Any]):
+    variants = VariantSerializer(many=True)

@@ -1,0 +1,71 @@
+"""What base, head and live mean together, for one resource on one host: PRODUCT's table as a function.
+
+`base` is the last agreed state, `head` what the definition says now, `live` what the host has.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deployments.core.states import Absent, Present, State, Undeclared, Unknown, project
+
+
+class Verdict(StrEnum):
+    IN_SYNC = "in sync"
+    PENDING = "pending"
+    DRIFTED = "drifted"
+    CONFLICT = "conflict"
+    UNKNOWN = "unknown"
+    UNMANAGED = "unmanaged"  # the definition says nothing: no verdict
+
+
+OUT_OF_BAND = frozenset({Verdict.DRIFTED, Verdict.CONFLICT})
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, its reason where it needs one, and whether base now moves to what is live."""
+
+    verdict: Verdict
+    reason: str = ""
+    base_moves: bool = False
+
+
+# (live = base, live = head, base = head) → judgement. Equality is transitive, so the other three can't be.
+_TABLE: dict[tuple[bool, bool, bool], Judgement] = {
+    (True, True, True): Judgement(Verdict.IN_SYNC),
+    (True, False, False): Judgement(Verdict.PENDING, "the definition moved, and has not arrived here"),
+    (False, True, False): Judgement(Verdict.IN_SYNC, base_moves=True),
+    (False, False, True): Judgement(Verdict.DRIFTED, "changed out of band"),
+    (False, False, False): Judgement(Verdict.CONFLICT, "changed out of band, and the definition moved too"),
+}
+
+
+def judge(base: State, head: State, live: State, attributes: Iterable[str]) -> Judgement:
+    """The verdict for one resource.
+
+    `attributes` are those the definition declares; live and base are projected onto them first. Where head is
+    absent nothing is declared to project onto, so base and live are compared in all that base has.
+    """
+    if isinstance(head, Undeclared):
+        return Judgement(Verdict.UNMANAGED, "the definition no longer says anything about it")
+    for state in (head, live, base):
+        if isinstance(state, Unknown):
+            return Judgement(Verdict.UNKNOWN, state.reason)
+    if isinstance(live, Undeclared):
+        return Judgement(Verdict.UNKNOWN, "not looked at")
+    if isinstance(head, Absent) and isinstance(base, Present):
+        attributes = base.data.keys()
+    attributes = frozenset(attributes)
+    base, head, live = (project(state, attributes) for state in (base, head, live))
+    if isinstance(base, Undeclared):
+        return _newly_declared(head, live)
+    return _TABLE[live == base, live == head, base == head]
+
+
+def _newly_declared(head: State, live: State) -> Judgement:
+    if live == head:
+        return Judgement(Verdict.IN_SYNC, base_moves=True)
+    if isinstance(live, Absent):
+        return Judgement(Verdict.PENDING, "newly declared, and has not arrived here")
+    return Judgement(Verdict.CONFLICT, "newly declared, and would overwrite what was there before")

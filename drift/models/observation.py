@@ -1,0 +1,72 @@
+"""What hosts were seen to be, content-addressed so that hosts that are alike share storage."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from common.models.base import Record
+from drift.core.verdict import Verdict
+from inventory.models import Host
+
+
+class Blob(models.Model):
+    """The text of a file that differed. `digest` is of what the host has; `text` is redacted on arrival."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    text = models.TextField()
+    redactions = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+
+class Chunk(models.Model):
+    """A part of a manifest: resource id → state, as JSON. Shared by every manifest that holds it."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    states = models.JSONField()
+
+
+class Manifest(models.Model):
+    """The resource states of one host at one time, as a list of chunks. Shared by hosts that are alike."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    chunks = ArrayField(models.CharField(max_length=64))
+
+
+class HostState(models.Model):
+    """What is known of a host now: base (agreed), observed (measured), and how the last look went."""
+
+    host = models.OneToOneField(Host, on_delete=models.CASCADE, primary_key=True, related_name="drift_state")
+    base = models.ForeignKey(Manifest, on_delete=models.PROTECT, null=True, related_name="+")
+    observed = models.ForeignKey(Manifest, on_delete=models.PROTECT, null=True, related_name="+")
+    revision = models.CharField(max_length=40, blank=True)  # the definition it was last compared with
+    observed_at = models.DateTimeField(null=True)  # last time it was really looked at
+    tried_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=16)  # of the last try: ok, partial, unknown
+    reason = models.CharField(max_length=200, blank=True)
+    counts = models.JSONField(default=dict)  # verdict → resources, of the last real look
+
+
+class HostHistory(Record):
+    """Append-only: from when on a host was seen as this manifest."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="history")
+    manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="+")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "host histories"
+        indexes = [models.Index(fields=["host", "-seen_at"], name="history_host")]
+
+
+class ResourceVerdict(models.Model):
+    """The verdict of each resource that is not in sync, as of the host's last real look."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="verdicts")
+    resource = models.CharField(max_length=4200)
+    verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in Verdict])
+    reason = models.CharField(max_length=300, blank=True)
+    hidden = models.CharField(max_length=300, blank=True)  # the ignore rule's reason
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "resource"], name="verdict_once")]
+        indexes = [models.Index(fields=["verdict"], name="verdict_kind")]

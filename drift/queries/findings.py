@@ -1,0 +1,129 @@
+"""Findings as people read them: how many hosts, how they stand, and what exactly changed."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments.queries.definitions import definition_at, desired_for, head_revision
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from deployments.core.redaction import redact
+from deployments.core.states import Absent, Present, State, Unknown, from_json
+from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
+from inventory.queries.hosts import host_view
+
+
+def findings_with_counts() -> QuerySet[Finding]:
+    """Findings with `hosts_open`, `hosts_conflict`, `hosts_waiting`, `hosts_ended` and `is_explained`."""
+    still = Q(occurrences__ended_at=None)
+    return Finding.objects.select_related("claimed_by").annotate(
+        hosts_total=Count("occurrences"),
+        hosts_open=Count("occurrences", filter=still),
+        hosts_conflict=Count("occurrences", filter=still & Q(occurrences__verdict="conflict")),
+        hosts_waiting=Count("occurrences", filter=still & Q(occurrences__verdict__in=("pending", "in sync"))),
+        hosts_proven=Count("occurrences", filter=Q(occurrences__ended_as="proven")),
+        is_explained=Exists(Explanation.objects.filter(finding=OuterRef("pk"))),
+    )
+
+
+def pending_hosts(finding: Finding) -> list[str]:
+    """Hosts that still wait for what the definition says of this resource."""
+    rows = ResourceVerdict.objects.filter(resource=finding.resource, verdict="pending", host__state="active")
+    return list(rows.order_by("host__name").values_list("host__name", flat=True))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of base, head and live: its state, its text where we have it, and why not where we don't."""
+
+    state: State
+    text: str | None
+    why_no_text: str = ""
+    redactions: int = 0
+
+    @property
+    def is_absent(self) -> bool:
+        return isinstance(self.state, Absent)
+
+
+@dataclass
+class Variant:
+    """The same base, head and live on `hosts`; a finding has several where hosts differ in their own values."""
+
+    base: Side
+    head: Side
+    live: Side
+    attributes: dict[str, list[Any]]
+    values: dict[str, Any] = field(default_factory=dict)  # the template's values on the first of the hosts
+    hosts: list[str] = field(default_factory=list)
+
+
+def finding_variants(finding: Finding, *, limit: int = 50) -> list[Variant]:
+    """Base, head and live with their texts, once for each distinct triple, the most common first.
+
+    Reads the definition (Git), so it is never called inside a transaction. Looks at `limit` occurrences.
+    """
+    occurrences = list(
+        finding.occurrences.select_related("host", "host__team").order_by("ended_at", "host__name")[:limit]
+    )
+    revision = head_revision()
+    definition = definition_at(revision) if revision else None
+    blobs = Blob.objects.in_bulk({d for o in occurrences for d in _digests(o.base, o.head, o.live)})
+    variants: dict[tuple[str, ...], Variant] = {}
+    for occurrence in occurrences:
+        desired = None
+        if definition is not None:
+            desired = desired_for(definition, host_view(occurrence.host)).resources.get(finding.resource)
+        head = _side(occurrence.head, blobs, desired.content if desired else None)
+        variant = Variant(
+            base=_side(occurrence.base, blobs, None),
+            head=head,
+            live=_side(occurrence.live, blobs, None),
+            attributes=finding.change.get("attributes", {}),
+            values=dict(desired.variables) if desired else {},
+        )
+        key = (repr(variant.base.state), repr(variant.head.state), repr(variant.live.state))
+        variants.setdefault(key, variant).hosts.append(occurrence.host.name)
+    return sorted(variants.values(), key=lambda v: -len(v.hosts))
+
+
+def _digests(*states: dict[str, Any]) -> list[str]:
+    return [s["data"]["sha256"] for s in states if s.get("value") == "present" and "sha256" in s["data"]]
+
+
+def _side(value: dict[str, Any], blobs: dict[str, Blob], content: bytes | None) -> Side:
+    state = from_json(value)
+    if isinstance(state, Unknown):
+        return Side(state, None, state.reason)
+    if not isinstance(state, Present):
+        return Side(state, None, "the file is not there" if isinstance(state, Absent) else "not declared")
+    if "hmac" in state.data:
+        return Side(state, None, "a secret path: its content is never read")
+    digest = state.data.get("sha256")
+    if digest is None:
+        return Side(
+            state,
+            None,
+            "not a file with content" if state.data.get("type") != "file" else "no content declared",
+        )
+    blob = blobs.get(digest)
+    if blob is not None:
+        return Side(state, blob.text, redactions=blob.redactions)
+    if content is not None:
+        try:
+            redacted = redact(content.decode())
+        except UnicodeDecodeError:
+            return Side(state, None, "not text")
+        return Side(state, redacted.text, redactions=redacted.count)
+    return Side(state, None, "not text, or larger than we read")
+
+
+def occurrences_by_ending(finding: Finding) -> dict[str, list[Occurrence]]:
+    """Occurrences grouped: "open", "waiting", and by how they ended."""
+    groups: dict[str, list[Occurrence]] = defaultdict(list)
+    for occurrence in finding.occurrences.select_related("host", "host__team").order_by("host__name"):
+        if occurrence.ended_at is None:
+            groups["waiting" if occurrence.verdict in ("pending", "in sync") else "open"].append(occurrence)
+        else:
+            groups[occurrence.ended_as].append(occurrence)
+    return dict(groups)

@@ -1,0 +1,83 @@
+"""How the fleet stands, with honest denominators: what could not be looked at is always counted."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+
+from drift.models import Finding, HostState, ResourceVerdict
+from inventory.models import Host
+
+STALE_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Active hosts by what we know of them; the five add up to `hosts`."""
+
+    hosts: int
+    fresh: int
+    partial: int
+    stale: int
+    not_reached: int
+    never: int
+
+    @property
+    def not_looked_at(self) -> int:
+        return self.stale + self.not_reached + self.never
+
+
+def coverage(now: datetime) -> Coverage:
+    """`not_reached` are hosts whose last try failed; `stale`: last looked at more than a day ago."""
+    active = Host.objects.filter(state=Host.ACTIVE)
+    stale = now - STALE_AFTER
+    tried = Q(drift_state__status__in=("ok", "partial"))
+    row = active.aggregate(
+        hosts=Count("pk"),
+        fresh=Count("pk", filter=Q(drift_state__status="ok", drift_state__observed_at__gte=stale)),
+        partial=Count("pk", filter=Q(drift_state__status="partial", drift_state__observed_at__gte=stale)),
+        stale=Count("pk", filter=tried & Q(drift_state__observed_at__lt=stale)),
+        not_reached=Count("pk", filter=Q(drift_state__status="unknown")),
+        never=Count("pk", filter=Q(drift_state=None)),
+    )
+    return Coverage(**row)
+
+
+@dataclass(frozen=True)
+class Debt:
+    """Reconciliation debt: what is found and not yet in the definition."""
+
+    open: int
+    decided: int
+    unexplained: int
+    committed: int
+    waived: int
+    hosts: int
+    pending_hosts: int
+
+
+def debt() -> Debt:
+    row = Finding.objects.aggregate(
+        open=Count("pk", filter=Q(state="open")),
+        decided=Count("pk", filter=Q(state__in=("decided", "approved"))),
+        committed=Count("pk", filter=Q(state="committed")),
+        waived=Count("pk", filter=Q(state="waived")),
+    )
+    unexplained = Finding.objects.filter(state="open", explanations=None, claimed_by=None).count()
+    hosts = (
+        Host.objects.filter(
+            state=Host.ACTIVE,
+            occurrences__ended_at=None,
+            occurrences__verdict__in=("drifted", "conflict"),
+        )
+        .distinct()
+        .count()
+    )
+    pending = ResourceVerdict.objects.filter(verdict="pending").values("host").distinct().count()
+    return Debt(**row, unexplained=unexplained, hosts=hosts, pending_hosts=pending)
+
+
+def last_looks() -> dict[str, int]:
+    """Why hosts could not be looked at: reason → hosts."""
+    rows = HostState.objects.filter(status="unknown", host__state=Host.ACTIVE)
+    return dict(rows.values_list("reason").annotate(n=Count("pk")).order_by("-n").values_list("reason", "n"))

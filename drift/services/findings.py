@@ -1,0 +1,238 @@
+"""Findings and their occurrences, kept in step with what each look at a host showed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+
+from common import clock
+from common.core import roles
+from common.core.actor import SYSTEM, Actor
+from common.core.errors import Conflict
+from common.services.ledger import record_entry, transition
+from common.services.outbox import emit_event
+from deployments.core.states import State, to_json
+from drift.core.evaluation import Judged
+from drift.core.identity import DriftChange, drift_change
+from drift.core.lifecycles import ENDED, FINDING
+from drift.core.outcome import finding_event, occurrence_outcome
+from drift.core.verdict import OUT_OF_BAND
+from drift.models import Finding, Occurrence
+from drift.services.contents import base_text, live_text
+from drift.services.explanations import explain_finding
+
+if TYPE_CHECKING:
+    from drift.services.observations import Against, Look
+
+
+def update_findings(
+    *, look: "Look", against: "Against", judged: list[Judged], before_at: datetime | None
+) -> None:
+    """After one look: open or see again what drifted, end what is over, and move each finding concerned.
+
+    Runs in the transaction of the look. Findings are taken in the order of their fingerprints, so that two
+    hosts recorded at once can't wait for each other.
+    """
+    open_here = {
+        occurrence.finding.resource: occurrence
+        for occurrence in Occurrence.objects.filter(host=look.host, ended_at=None).select_related("finding")
+    }
+    drifted: list[tuple[DriftChange, Judged]] = []
+    ended: list[tuple[Occurrence, Judged]] = []
+    for item in judged:
+        if item.verdict in OUT_OF_BAND and not item.hidden:
+            drifted.append((_change_of(item, look, against), item))
+        elif item.resource in open_here:
+            ended.append((open_here[item.resource], item))
+    moved: set[str] = set()
+    for change, item in sorted(drifted, key=lambda pair: pair[0].fingerprint):
+        before = open_here.get(item.resource)
+        finding = _see(change, item, look, before_at, before)
+        if before is not None and before.finding_id != finding.pk:
+            _end(before, "superseded", look)
+            moved.add(str(before.finding_id))
+    for occurrence, item in ended:
+        if _settle(occurrence, item, look):
+            moved.add(str(occurrence.finding_id))
+    for finding_id in sorted(moved):
+        settle_finding(finding_id=finding_id)
+
+
+def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
+    return drift_change(
+        resource=item.resource,
+        base=item.base,
+        live=item.live,
+        attributes=item.attributes,
+        base_text=base_text(item, against),
+        live_text=live_text(item.live),
+        host=look.view,
+        template_values=item.desired.variables if item.desired else {},
+    )
+
+
+def _see(
+    change: DriftChange, item: Judged, look: "Look", before_at: datetime | None, before: Occurrence | None
+) -> Finding:
+    """The finding of this change, made or found, with this host among its occurrences."""
+    now = look.started_at
+    Finding.objects.bulk_create(
+        [
+            Finding(
+                fingerprint=change.fingerprint,
+                resource=item.resource,
+                change=change.summary,
+                first_seen_at=now,
+                last_seen_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    finding = Finding.objects.select_for_update().get(fingerprint=change.fingerprint)
+    is_new = not finding.occurrences.exists()
+    if finding.state in ENDED:
+        _reopen(finding, "it is on a host again")
+    if before is not None and before.finding_id != finding.pk and is_new:
+        finding.supersedes = before.finding
+        finding.claimed_by, finding.claimed_at = before.finding.claimed_by, before.finding.claimed_at
+    finding.last_seen_at = max(finding.last_seen_at, now)
+    finding.save(update_fields=["last_seen_at", "supersedes", "claimed_by", "claimed_at"])
+    if is_new:
+        record_entry(
+            actor=SYSTEM,
+            action="finding.opened",
+            subject=finding,
+            data={"resource": item.resource, "host": look.host.name},
+        )
+        emit_event(type="finding.opened", subject=finding)
+    _see_occurrence(finding, item, look, before_at)
+    explain_finding(finding=finding)
+    return finding
+
+
+def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: datetime | None) -> None:
+    seen = {
+        "verdict": item.verdict.value,
+        "base": to_json(item.base),
+        "head": to_json(item.head),
+        "live": to_json(item.live),
+        "attributes": sorted(item.attributes),
+        "evidence": look.evidence.get(item.resource, {}),
+        "last_seen_at": look.started_at,
+    }
+    updated = Occurrence.objects.filter(finding=finding, host=look.host, ended_at=None).update(**seen)
+    if not updated:
+        Occurrence.objects.update_or_create(
+            finding=finding,
+            host=look.host,
+            defaults={
+                **seen,
+                "first_seen_at": look.started_at,
+                "before_at": before_at,
+                "ended_at": None,
+                "ended_as": "",
+            },
+        )
+
+
+def _reopen(finding: Finding, why: str) -> None:
+    transition(
+        actor=SYSTEM,
+        lifecycle=FINDING,
+        subject=finding,
+        event="reopen",
+        action="finding.reopened",
+        data={"why": why},
+        fields={"reopened": F("reopened") + 1, "ended_at": None, "waived_until": None},
+        emits="finding.reopened",
+    )
+    finding.refresh_from_db()
+
+
+def _settle(occurrence: Occurrence, item: Judged, look: "Look") -> bool:
+    """End the occurrence, or note that it waits; False when the look could not tell."""
+    outcome = occurrence_outcome(item, finding_state=occurrence.finding.state)
+    if outcome is None:
+        return False
+    if outcome == "waiting":
+        Occurrence.objects.filter(pk=occurrence.pk).update(
+            verdict=item.verdict.value,
+            live=to_json(item.live),
+            head=to_json(item.head),
+            last_seen_at=look.started_at,
+        )
+        return False
+    _end(occurrence, outcome, look, live=item.live, head=item.head)
+    return True
+
+
+def _end(
+    occurrence: Occurrence, outcome: str, look: "Look", live: State | None = None, head: State | None = None
+) -> None:
+    fields: dict[str, Any] = {"ended_at": look.started_at, "ended_as": outcome}
+    if live is not None and head is not None:
+        fields |= {
+            "live": to_json(live),
+            "head": to_json(head),
+            "verdict": "in sync" if outcome == "proven" else occurrence.verdict,
+        }
+    Occurrence.objects.filter(pk=occurrence.pk).update(**fields)
+
+
+def settle_finding(*, finding_id: Any) -> None:
+    """When the last occurrence has ended, end the finding as they ended; else leave it."""
+    finding = Finding.objects.select_for_update().get(pk=finding_id)
+    outcomes = dict(finding.occurrences.values_list("pk", "ended_as"))
+    event = finding_event(outcomes.values(), state=finding.state)
+    if event is None or (finding.state, event) not in FINDING.table:
+        return
+    transition(
+        actor=SYSTEM,
+        lifecycle=FINDING,
+        subject=finding,
+        event=event,
+        action=f"finding.{FINDING.next(finding.state, event)}",
+        fields={"ended_at": clock.now()},
+        emits=f"finding.{FINDING.next(finding.state, event)}",
+    )
+
+
+def claim_finding(*, actor: Actor, finding: Finding) -> None:
+    """Say "this was me, or I take care of it". Raises Conflict when somebody else said so first."""
+    roles.require(actor, "finding.claim")
+    with transaction.atomic():
+        claimed = Finding.objects.filter(pk=finding.pk, claimed_by=None).update(
+            claimed_by_id=actor.person_id, claimed_at=clock.now()
+        )
+        finding.refresh_from_db()
+        if not claimed and finding.claimed_by_id != actor.person_id:
+            assert finding.claimed_by is not None
+            raise Conflict(
+                f"{finding.claimed_by.name} claimed {finding} first. Ask them, or leave it with them."
+            )
+        if claimed:
+            record_entry(actor=actor, action="finding.claimed", subject=finding)
+
+
+def unclaim_finding(*, actor: Actor, finding: Finding) -> None:
+    """Undo one's own claim."""
+    with transaction.atomic():
+        released = Finding.objects.filter(pk=finding.pk, claimed_by_id=actor.person_id).update(
+            claimed_by=None, claimed_at=None
+        )
+        if not released:
+            raise Conflict(f"{finding} is not claimed by you.")
+        record_entry(actor=actor, action="finding.unclaimed", subject=finding)
+        finding.refresh_from_db()
+
+
+def people_who_made(findings: Iterable[Finding]) -> set[Any]:
+    """Who made the source changes, as far as known: claimants and owners of the changes that explain them."""
+    people: set[Any] = set()
+    for finding in findings:
+        if finding.claimed_by_id:
+            people.add(finding.claimed_by_id)
+        people |= set(finding.explanations.values_list("change__owner_id", flat=True))
+    return people

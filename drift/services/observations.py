@@ -1,0 +1,125 @@
+"""What one look at one host means, written down in one fenced transaction.
+
+Steps: 1. ignore a look older than what is known; 2. judge every resource (drift.core.evaluation); 3. move
+base; 4. keep the observed manifest and its history; 5. replace the host's verdicts; 6. update findings and
+occurrences; 7. the host's row of the scan, and the job's count.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.services.jobs import Claim, count_items, fenced_write
+from deployments.core.definition.model import Definition, DesiredManifest
+from deployments.core.states import State
+from drift.core.evaluation import Judged, counts, evaluate, next_base
+from drift.core.verdict import Verdict
+from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
+from drift.services.findings import update_findings
+from drift.services.manifests import load_states, store_manifest, store_text
+from inventory.core.host_view import HostView
+from inventory.models import Host
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the scanner brought back from one host. `status` ok, partial or unknown; `reason` a stable code."""
+
+    host: Host
+    view: HostView
+    started_at: datetime
+    seconds: float
+    status: str
+    reason: str
+    detail: str
+    states: dict[str, State]
+    evidence: dict[str, dict[str, Any]]
+    contents: dict[str, bytes]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Against:
+    """What the look is compared with. `earlier` is the host's manifest at its last look's revision."""
+
+    revision: str
+    definition: Definition
+    desired: DesiredManifest
+    earlier: DesiredManifest | None
+
+
+def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
+    """Write what one look means. Raises LostLease before anything is written when the batch has moved on."""
+    with fenced_write(claim):
+        state, _ = HostState.objects.select_for_update().get_or_create(
+            host=look.host, defaults={"status": "unknown"}
+        )
+        if HostScan.objects.filter(scan=scan, host=look.host).exists():
+            return
+        stale = state.tried_at is not None and state.tried_at > look.started_at
+        judged: list[Judged] = []
+        if look.status != "unknown" and not stale:
+            judged = _record_observation(state, look, against)
+        if not stale:
+            HostState.objects.filter(pk=state.pk).update(
+                status=look.status, reason=look.reason[:200], tried_at=look.started_at
+            )
+        HostScan.objects.create(
+            scan=scan,
+            host=look.host,
+            status=look.status,
+            reason=look.reason[:200],
+            detail=look.detail[:2000],
+            seconds=look.seconds,
+            revision=against.revision,
+            manifest_id=state.observed_id if judged else None,
+            counts=counts(judged) if judged else {},
+        )
+        count_items(claim=claim, done=1)
+
+
+def _record_observation(state: HostState, look: Look, against: Against) -> list[Judged]:
+    base = load_states(state.base)
+    still_open = Occurrence.objects.filter(host=look.host, ended_at=None).values_list(
+        "finding__resource", flat=True
+    )
+    judged = evaluate(
+        base=base,
+        desired=against.desired,
+        observed=look.states,
+        ignore=against.definition.ignore,
+        still_open=list(still_open),
+    )
+    for digest, content in look.contents.items():
+        store_text(digest, content)
+    before_at = state.observed_at
+    observed = store_manifest(look.states)
+    if state.observed_id != observed.pk:
+        HostHistory.objects.create(host=look.host, manifest=observed, seen_at=look.started_at)
+    new_base = store_manifest(next_base(base, judged))
+    state.base, state.observed = new_base, observed
+    state.revision, state.observed_at, state.counts = against.revision, look.started_at, counts(judged)
+    state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
+    _replace_verdicts(look, judged)
+    update_findings(look=look, against=against, judged=judged, before_at=before_at)
+    if look.facts and look.facts != look.host.facts:
+        Host.objects.filter(pk=look.host.pk).update(facts=look.facts)
+    return judged
+
+
+def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
+    since = dict(ResourceVerdict.objects.filter(host=look.host).values_list("resource", "since"))
+    same = dict(ResourceVerdict.objects.filter(host=look.host).values_list("resource", "verdict"))
+    ResourceVerdict.objects.filter(host=look.host).delete()
+    ResourceVerdict.objects.bulk_create(
+        ResourceVerdict(
+            host=look.host,
+            resource=item.resource,
+            verdict=item.verdict.value,
+            reason=item.judgement.reason[:300],
+            hidden=item.hidden[:300],
+            since=since[item.resource] if same.get(item.resource) == item.verdict.value else look.started_at,
+        )
+        for item in judged
+        if item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)
+    )

@@ -15,7 +15,9 @@ from typing import Any
 
 from jinja2.exceptions import TemplateRuntimeError
 
-MAX_STEPS = 250_000
+MAX_STEPS = 200_000
+"""One for each turn of a loop and each piece of output, CALL_STEPS for each call and filter."""
+CALL_STEPS = 4
 MAX_SIZE = 4 * 1024 * 1024
 """Characters of one text, or items of one list, and the characters of the whole output."""
 MAX_WIDTH = 1_000
@@ -119,7 +121,7 @@ def check_format(text: str) -> None:
 
 def check_call(called: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuse methods of text and numbers that make something huge of something small."""
-    charge(1)
+    charge(CALL_STEPS)
     method = getattr(called, "__wrapped__", called)
     owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
     if name in _PADDING_METHODS:
@@ -139,7 +141,7 @@ def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
         value, rest = (args[first] if len(args) > first else None), args[first + 1 :]
-        charge(1 + (_size(value) >> 4))
+        charge(CALL_STEPS + (_size(value) >> 4))
         if name in _PADDING_FILTERS:
             _check_widths(rest, kwargs)
         elif name == "format":

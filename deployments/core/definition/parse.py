@@ -33,6 +33,7 @@ def parse_definition(files: Mapping[str, bytes], previous: Definition | None = N
     `previous` is a definition that parsed without problems: what is unchanged since then is taken from it, so
     that a small edit of a large definition costs little. Raises DefinitionError with every problem found.
     """
+    files = dict(files)
     layers, problems = sort_into_layers(files)
     settings = _settings(files)
     problems += settings.problems

@@ -1,7 +1,5 @@
 """Hosts, the keys they proved to be themselves with, and the imports that brought them."""
 
-from typing import Any
-
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -111,13 +109,13 @@ class HostKey(Record):
 
 
 class HostImport(Record):
-    """One inventory that was imported: which file, and what became of it (host names, changed fields)."""
+    """One inventory that was imported: which file, and how many hosts it brought. Its ledger entry names them."""
 
     path = models.CharField(max_length=300)
     format = models.CharField(max_length=16)
-    created = models.JSONField(default=list)
-    changed: Any = models.JSONField(default=dict)  # host → {field: [before, after]}
-    unchanged = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField()
+    changed = models.PositiveIntegerField()
+    unchanged = models.PositiveIntegerField()
     requested_by = models.CharField(max_length=200)
 
     def __str__(self) -> str:

@@ -642,7 +642,7 @@ def known(name: str, decommissioned: bool = False, **values: Any) -> KnownHost:
 
 def test_a_comparison_tells_created_changed_and_unchanged() -> None:
     plan = read("[env_prod]\nweb-1 x=1\nweb-2\nweb-3\n[role_web]\nweb-1\nweb-2\n")
-    result = compare(plan, {"web-1": known("web-1"), "web-2": known("web-2")}, set(), set())
+    result = compare(plan, {"web-1": known("web-1"), "web-2": known("web-2")}, teams=[], credentials=[])
     assert [row.name for row in result.created] == ["web-3"]
     assert [(change.name, dict(change.fields)) for change in result.changed] == [
         ("web-1", {"variables": ({}, {"x": 1})})
@@ -659,20 +659,43 @@ def test_what_the_file_does_not_say_is_left_as_it_is() -> None:
     assert result.unchanged == ("web-1",)
 
 
+REFERENCES = """\
+name,environment,team,credential
+web-1,prod,pay,
+web-2,prod,,main
+web-3,prod,,
+web-4,prod,,
+web-5,prod,Search,
+"""
+
+
 def test_unknown_teams_and_credentials_and_gone_hosts_are_problems() -> None:
-    plan = read(
-        "name,environment,team,credential\nweb-1,prod,pay,\nweb-2,prod,,main\nweb-3,prod,,\nweb-4,prod,,\n",
-        "csv",
-    )
-    result = compare(
-        plan, {"web-3": known("web-3", decommissioned=True), "web-4": known("WEB-4")}, {"search"}, set()
-    )
+    hosts = {"web-3": known("web-3", decommissioned=True), "web-4": known("WEB-4")}
+    result = compare(read(REFERENCES, "csv"), hosts, teams=["search"], credentials=[])
     assert [str(problem).split(". ")[0] for problem in result.problems] == [
         "hosts:2: the team pay of web-1 is not known",
         "hosts:3: the credential main of web-2 is not known",
         "hosts:4: web-3 has been decommissioned",
         "hosts:5: web-4 is known as WEB-4",
+        "hosts:6: the team Search is known as search",
     ]
+
+
+def test_teams_that_an_import_creates_are_named_once() -> None:
+    plan = read("name,environment,team\na,prod,pay\nb,prod,pay\nc,prod,Pay\nd,prod,ops\n", "csv")
+    result = compare(plan, {}, teams=["ops"], credentials=[], creates_teams=True)
+    assert result.new_teams == ("pay",)
+    assert [str(problem).split(". ")[0] for problem in result.problems] == [
+        "hosts:4: the team Pay is known as pay"
+    ]
+
+
+def test_a_local_host_that_becomes_an_ssh_host_loses_its_root() -> None:
+    plan = read("name,environment,roles,transport\nweb-1,prod,web,ssh\n", "csv")
+    result = compare(
+        plan, {"web-1": known("web-1", transport="local", root="/srv/image")}, teams=[], credentials=[]
+    )
+    assert dict(result.changed[0].fields) == {"transport": ("local", "ssh"), "root": ("/srv/image", "")}
 
 
 def test_a_pattern_error_carries_its_remedy() -> None:

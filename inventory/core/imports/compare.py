@@ -1,6 +1,6 @@
 """What an import would do to the hosts that are known: created, changed and unchanged, field by field."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,35 +27,37 @@ class HostChange:
 
 @dataclass(frozen=True)
 class Comparison:
+    """`new_teams` are those the import would create, in the order of the file."""
+
     created: tuple[HostRow, ...]
     changed: tuple[HostChange, ...]
     unchanged: tuple[str, ...]
+    new_teams: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
 def compare(
-    plan: ImportPlan, known: Mapping[str, KnownHost], teams: set[str], credentials: set[str]
+    plan: ImportPlan,
+    known: Mapping[str, KnownHost],
+    *,
+    teams: Collection[str],
+    credentials: Collection[str],
+    creates_teams: bool = False,
 ) -> Comparison:
     """Compare rows with what is stored. `known` is keyed by the name in lower case.
 
     A field that the file does not speak of is left as it is. A decommissioned host, a name that differs from
-    the stored one in case, and a team or credential that doesn't exist are problems.
+    the stored one in case, a credential that doesn't exist, and, unless `creates_teams`, such a team, are problems.
     """
     created, changed, unchanged, problems = [], [], [], []
+    references = _References(plan.path, teams, credentials, creates_teams)
     for row in plan.rows:
-        problems += _reference_problems(plan.path, row, teams, credentials)
+        problems += references.problems(row)
         host = known.get(row.name.lower())
         if host is None:
             created.append(row)
         elif host.name != row.name:
-            problems.append(
-                Problem(
-                    plan.path,
-                    row.line,
-                    f"{row.name} is known as {host.name}",
-                    f"Write {host.name} in the file.",
-                )
-            )
+            problems.append(_renamed(plan.path, row, row.name, host.name))
         elif host.decommissioned:
             problems.append(
                 Problem(
@@ -75,27 +77,51 @@ def compare(
                 changed.append(HostChange(row.name, row, fields))
             else:
                 unchanged.append(row.name)
-    return Comparison(tuple(created), tuple(changed), tuple(unchanged), tuple(problems))
+    return Comparison(
+        tuple(created),
+        tuple(changed),
+        tuple(unchanged),
+        tuple(references.new_teams.values()),
+        tuple(problems),
+    )
 
 
-def _reference_problems(path: str, row: HostRow, teams: set[str], credentials: set[str]) -> list[Problem]:
-    problems = []
-    if row.team is not None and row.team not in teams:
-        problems.append(
-            Problem(
-                path,
-                row.line,
-                f"the team {row.team} of {row.name} is not known",
-                "Create it first, or name a person who leads the teams that the import creates.",
-            )
-        )
-    if row.credential is not None and row.credential not in credentials:
-        problems.append(
-            Problem(
-                path,
-                row.line,
-                f"the credential {row.credential} of {row.name} is not known",
-                "Create it first.",
-            )
-        )
-    return problems
+class _References:
+    """Checks the names of teams and credentials; names are the same in upper and lower case."""
+
+    def __init__(
+        self, path: str, teams: Collection[str], credentials: Collection[str], creates_teams: bool
+    ) -> None:
+        self._path = path
+        self._teams = {name.lower(): name for name in teams}
+        self._credentials = {name.lower(): name for name in credentials}
+        self._creates_teams = creates_teams
+        self.new_teams: dict[str, str] = {}
+
+    def problems(self, row: HostRow) -> list[Problem]:
+        found = []
+        if row.team is not None:
+            known = self._teams.get(row.team.lower()) or self.new_teams.get(row.team.lower())
+            if known is None and self._creates_teams:
+                self.new_teams[row.team.lower()] = row.team
+            elif known is None:
+                remedy = (
+                    "Create it first, or name the person who is to lead the teams that the import creates."
+                )
+                found.append(
+                    Problem(self._path, row.line, f"the team {row.team} of {row.name} is not known", remedy)
+                )
+            elif known != row.team:
+                found.append(_renamed(self._path, row, f"the team {row.team}", known))
+        if row.credential is not None:
+            known = self._credentials.get(row.credential.lower())
+            if known is None:
+                message = f"the credential {row.credential} of {row.name} is not known"
+                found.append(Problem(self._path, row.line, message, "Create it first."))
+            elif known != row.credential:
+                found.append(_renamed(self._path, row, f"the credential {row.credential}", known))
+        return found
+
+
+def _renamed(path: str, row: HostRow, written: str, known: str) -> Problem:
+    return Problem(path, row.line, f"{written} is known as {known}", f"Write {known} in the file.")

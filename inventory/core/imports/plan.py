@@ -73,7 +73,7 @@ class HostRow:
             "port": self.port,
             "user": self.user,
             "transport": self.transport,
-            "root": self.root,
+            "root": "" if self.transport == "ssh" else self.root,  # only a local host has a root
             "credential": self.credential,
             "variables": None if self.variables is None else dict(self.variables),
         }

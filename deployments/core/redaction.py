@@ -140,6 +140,11 @@ def is_secret_path(path: str, patterns: Iterable[str] = DEFAULT_SECRET_PATHS) ->
     a slash matches the last name in any directory. The last pattern that matches decides, and one that begins
     with `!` says no; what comes after the defaults can therefore only narrow them by naming it.
     """
+    return _is_secret(path, tuple(patterns))
+
+
+@lru_cache(maxsize=65536)  # a fleet asks about the same paths on every host
+def _is_secret(path: str, patterns: tuple[str, ...]) -> bool:
     normal = posixpath.normpath("/" + path.lstrip("/")).casefold()
     secret = False
     for pattern in patterns:

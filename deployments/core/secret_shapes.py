@@ -156,7 +156,8 @@ def _hide_encoded_key(match: re.Match[str]) -> str | None:
 
 def _without_private_keys(text: str) -> tuple[str, int]:
     """PEM blocks, by searching: one expression over a file full of BEGIN lines could take quadratic time."""
-    pieces, at, count = [], 0, 0
+    pieces: list[str] = []
+    at, count = 0, 0
     ends = iter(_PEM_END.finditer(text))
     end = next(ends, None)
     for begin in _PEM_BEGIN.finditer(text):

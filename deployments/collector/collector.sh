@@ -1,0 +1,272 @@
+# Foldback's collector: looks at a host and writes what it saw to standard output. It changes nothing.
+#
+# Sent on standard input to `sh -s`, so it must run in dash, bash (also --posix), BusyBox ash and ksh-like
+# shells, with GNU or BusyBox tools. Everything is in functions and the call is the last line: a connection
+# that breaks in the middle runs nothing. No here-document: some shells keep those in temporary files, which
+# writes on the host and fails when its disk is full. Comments and empty lines are not sent.
+#
+# foldback NONCE QUESTION
+#   QUESTION has one line per section: an id, a verb, its arguments, separated by single spaces. Arguments are
+#   data: letters, digits and / . _ + : @ , = - stand for themselves, every other byte is \0ooo (octal). Paths
+#   begin with "./" and are relative to FOLDBACK_ROOT (default /), which becomes the working directory.
+# The answer is a stream of NUL-terminated fields between markers that carry the nonce:
+#   NUL nonce " begin " id NUL ... NUL nonce " end " id " " status NUL
+#   A status is "ok", "missing TOOL" or "verb" (not known here).
+
+fb_mark() {
+    printf '\0%s %s\0' "$nonce" "$*"
+}
+
+# fb_need TOOL...: sets the section's status and fails when a tool is not there.
+fb_need() {
+    for tool do
+        command -v "$tool" >/dev/null 2>&1 || { status="missing $tool"; return 1; }
+    done
+}
+
+# fb_path ENCODED: the decoded path in $path. The final dot keeps a trailing newline.
+fb_path() {
+    path=$1
+    case $path in
+        *\\*) path=$(printf '%b.' "$path"); path=${path%.} ;;
+    esac
+}
+
+# Which tools there are is asked once: GNU find prints everything itself, otherwise find and stat share the work.
+fb_flavour() {
+    [ -z "$flavour" ] || return 0
+    fb_need find || return 1
+    if find . -maxdepth 0 -printf '' >/dev/null 2>&1; then
+        flavour=gnu
+    else
+        fb_need stat tr || return 1
+        flavour=stat
+    fi
+}
+
+# --- facts and clock ------------------------------------------------------------------------------------------
+
+fb_clock() {
+    printf 'clock/%s\0' "$(date +%s.%N)"
+}
+
+fb_facts() {
+    fb_clock
+    set -- $(uname -snrm) # in this order: system, name, release, machine
+    printf 'kernel/%s %s\0machine/%s\0' "${1-}" "${3-}" "${4-}"
+    if [ -z "$root" ]; then
+        printf 'hostname/%s\0' "${2-}"
+    elif [ -f ./etc/hostname ] && [ ! -L ./etc/hostname ] && [ -r ./etc/hostname ]; then
+        IFS= read -r line <./etc/hostname || :
+        printf 'hostname/%s\0' "$line"
+    fi
+    for file in ./etc/os-release ./usr/lib/os-release; do
+        # In a directory root a link could lead out of it.
+        [ -f "$file" ] && [ -r "$file" ] && { [ -z "$root" ] || [ ! -L "$file" ]; } || continue
+        while IFS= read -r line || [ -n "$line" ]; do
+            case $line in
+                ID=*|VERSION_ID=*|PRETTY_NAME=*) printf 'os/%s\0' "$line" ;;
+            esac
+        done <"$file"
+        break
+    done
+}
+
+# Names of users and groups belong to the root that is looked at, not to the machine that looks.
+fb_names() {
+    [ -n "$root" ] || return 0
+    printf 'rooted/\0'
+    for file in passwd group; do
+        [ -f "./etc/$file" ] && [ ! -L "./etc/$file" ] && [ -r "./etc/$file" ] || continue
+        while IFS=: read -r name _ number _; do
+            printf '%s/%s/%s\0' "$file" "$number" "$name"
+        done <"./etc/$file"
+    done
+}
+
+# --- files, directories, links --------------------------------------------------------------------------------
+
+# fb_dirs DIRECTORY...: where symbolic links among the parents of declared paths lead; nothing for ordinary ones.
+fb_dirs() {
+    for dir do
+        fb_path "$dir"
+        [ -L "$path" ] || continue
+        if cd -P "$path" 2>/dev/null; then
+            case $PWD/ in
+                "$root"/*) real=${PWD#"$root"} ;;
+                *) real=outside ;;
+            esac
+            cd "${root:-/}" || exit 3
+        else
+            real=broken
+        fi
+        printf '%s\0%s\0' "$path" "$real"
+    done
+}
+
+# fb_entries PATH...: one record for each that is there; a path may not hold a newline.
+fb_entries() {
+    if [ "$flavour" = gnu ]; then
+        find "$@" -maxdepth 0 -printf "$gnu_format" 2>/dev/null
+        return 0
+    fi
+    stat -c "$stat_format" "$@" 2>/dev/null | tr '\n' '\0'
+    for entry do
+        [ ! -L "$entry" ] || printf 'l/%s\0%s\0' "$entry" "$(readlink "$entry")"
+    done
+}
+
+# fb_failed PATH...: why each can't be seen. Absence is what the kernel says, never what is merely not listed.
+fb_failed() {
+    for path do
+        error=$(find "$path" -prune 2>&1 >/dev/null)
+        case $error in
+            *': No such file or directory'|*': Not a directory') printf 'a/%s\0' "$path" ;;
+            '') printf 'x/%s\0%s\0' "$path" changed ;;
+            *) printf 'x/%s\0%s\0' "$path" "${error##*: }" ;;
+        esac
+    done
+}
+
+fb_list() {
+    fb_flavour || return 0
+    case $* in
+        *\\*) for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done ;;
+    esac
+    fb_entries "$@"
+    for path do
+        shift
+        [ -e "$path" ] || [ -L "$path" ] || set -- "$@" "$path"
+    done
+    [ $# -gt 0 ] || return 0
+    # Usually all of them are simply not there: one process says so, and only otherwise each is asked about.
+    error=$(find "$@" -prune 2>&1 >/dev/null)
+    count=0
+    IFS=$newline
+    for line in $error; do
+        case $line in
+            *': No such file or directory'|*': Not a directory') count=$((count + 1)) ;;
+            *) count=-1; break ;;
+        esac
+    done
+    IFS=' '
+    if [ "$count" -eq $# ]; then
+        printf 'a/%s\0' "$@"
+    else
+        fb_failed "$@"
+    fi
+}
+
+# fb_tree BYTES DIRECTORY: everything below it on the same file system; ends with "done" unless it was cut.
+fb_tree() {
+    fb_flavour && fb_need head || return 0
+    fb_path "$2"
+    { fb_walk "$path"; } 3>&1 | head -c "$1"
+}
+
+fb_walk() {
+    if [ "$flavour" = gnu ]; then
+        error=$(find "$1" -xdev -mindepth 1 -printf "$gnu_format" 2>&1 >&3)
+    else
+        # A line per entry can't hold a name with a newline: those are looked at one by one.
+        error=$({
+            find "$1" -xdev -mindepth 1 ! -path "*$newline*" -exec stat -c "$stat_format" {} + | tr '\n' '\0' >&3
+            find "$1" -xdev -mindepth 1 -path "*$newline*" -exec sh -c '
+                format=${1%/%n}; shift
+                for f do m=$(stat -c "$format" "$f") && printf "%s/%s\0" "$m" "$f"; done' sh "$stat_format" {} + >&3
+            find "$1" -xdev -mindepth 1 -type l -exec sh -c '
+                for f do t=$(readlink -n "$f"; printf .); printf "l/%s\0%s\0" "$f" "${t%.}"; done' sh {} + >&3
+        } 2>&1)
+    fi
+    IFS=$newline
+    why=
+    for line in $error; do
+        case $line in
+            *': No such file or directory') ;; # gone while we looked, and the kernel said so
+            *': Permission denied') why='Permission denied' ;;
+            *) why=${line##*: }; break ;;
+        esac
+    done
+    IFS=' '
+    printf 'done/%s\0' "$why"
+}
+
+# fb_hash PATH...: digests of regular files, then their entries again, so that a change meanwhile shows.
+fb_hash() {
+    fb_flavour && fb_need sha256sum tr || return 0
+    for arg do
+        shift
+        fb_path "$arg"
+        if [ -L "$path" ] || [ ! -f "$path" ]; then
+            printf 'x/%s\0%s\0' "$path" changed # a FIFO or a device is never opened
+        elif [ ! -r "$path" ]; then
+            printf 'x/%s\0%s\0' "$path" 'Permission denied'
+        else
+            set -- "$@" "$path"
+        fi
+    done
+    [ $# -gt 0 ] || return 0
+    sha256sum "$@" 2>/dev/null | tr '\n' '\0'
+    fb_entries "$@"
+}
+
+# fb_hash_odd PATH...: the same, one by one, for names that sha256sum would write in another way.
+fb_hash_odd() {
+    fb_flavour && fb_need sha256sum || return 0
+    for arg do
+        fb_path "$arg"
+        [ -f "$path" ] && [ ! -L "$path" ] && [ -r "$path" ] || { printf 'x/%s\0%s\0' "$path" changed; continue; }
+        sum=$(sha256sum <"$path" 2>/dev/null) || continue
+        printf '%s  %s\0' "${sum%% *}" "$path"
+        if [ "$flavour" = gnu ]; then
+            fb_entries "$path"
+        else
+            entry=$(stat -c "${stat_format%/%n}" "$path" 2>/dev/null) && printf '%s/%s\0' "$entry" "$path"
+        fi
+    done
+}
+
+# fb_read BYTES PATH: the beginning of one regular file, as it is.
+fb_read() {
+    fb_need head || return 0
+    fb_path "$2"
+    [ -f "$path" ] && [ ! -L "$path" ] && [ -r "$path" ] || { status=changed; return 0; }
+    head -c "$1" "$path" 2>/dev/null
+}
+
+# --- the call ---------------------------------------------------------------------------------------------------
+
+foldback() {
+    nonce=$1
+    question=$2
+    set -f
+    umask 077
+    LC_ALL=C
+    PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
+    export LC_ALL PATH
+    unset CDPATH LANGUAGE POSIXLY_CORRECT
+    newline='
+'
+    flavour=
+    gnu_format='e/%y/%m/%U/%G/%u/%g/%s/%T@/%C@/%i/%D/%n/%p\0%l\0'
+    stat_format='s/%f/%u/%g/%U/%G/%s/%Y/%Z/%i/%d/%h/%n'
+    cd -P "${FOLDBACK_ROOT:-/}" 2>/dev/null || { fb_mark 'noroot'; return 0; }
+    root=${PWD%/}
+    fb_mark open
+    IFS=$newline
+    for ask in $question; do
+        IFS=' '
+        set -- $ask
+        id=$1
+        verb=$2
+        shift 2
+        status=ok
+        fb_mark "begin $id"
+        case $verb in
+            clock|facts|names|dirs|list|tree|hash|hash_odd|read) "fb_$verb" "$@" ;;
+            *) status=verb ;;
+        esac
+        fb_mark "end $id $status"
+    done
+    fb_mark close
+}

@@ -1,0 +1,35 @@
+"""What a host says about itself in passing: name, kernel, distribution, and its clock."""
+
+from deployments.collector.reasons import printable
+
+_OS_FACTS = {"ID": "os_id", "VERSION_ID": "os_version", "PRETTY_NAME": "os_name"}
+
+
+def parse_facts(body: bytes) -> dict[str, str]:
+    """`hostname`, `kernel`, `machine`, `os_id`, `os_version`, `os_name`: those that came, as printable text."""
+    facts: dict[str, str] = {}
+    for text in body.split(b"\0"):
+        name, _, value = text.partition(b"/")
+        if name in (b"hostname", b"kernel", b"machine"):
+            facts[name.decode()] = printable(value)
+        elif name == b"os":
+            key, _, quoted = value.partition(b"=")
+            if fact := _OS_FACTS.get(key.decode("ascii", "replace")):
+                facts[fact] = printable(quoted.strip().strip(b"\"'"))
+    return {name: value for name, value in facts.items() if value}
+
+
+def parse_clock(body: bytes) -> float | None:
+    """The host's time in seconds since 1970; BusyBox has whole ones, of which we take the middle."""
+    for text in body.split(b"\0"):
+        if text.startswith(b"clock/"):
+            whole, _, fraction = text[len(b"clock/") :].partition(b".")
+            if not whole.isdigit() or len(whole) > 12:
+                return None
+            return float(whole) + (float(b"0." + fraction) if fraction.isdigit() else 0.5)
+    return None
+
+
+def clock_offset(sent: float, started: float, ended: float, received: float) -> float:
+    """Host minus ours, in seconds, as NTP computes it: half of what the way there and the way back disagree."""
+    return ((started - sent) + (ended - received)) / 2

@@ -1,0 +1,111 @@
+"""What is asked of a host, what comes back, and how much of it we are ready to take. Values only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments.collector import reasons
+from deployments.core.redaction import DEFAULT_SECRET_PATHS
+from deployments.core.states import ABSENT, UNDECLARED, Present, State, Unknown
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one host, which is hostile until proven otherwise. Sizes in bytes, times in seconds.
+
+    What exceeds a bound is unknown ("over limit", "timed out"), never absent.
+    """
+
+    connect_seconds: float = 15.0
+    session_seconds: float = 120.0
+    output_bytes: int = 32 * 1024 * 1024
+    """All answers of one host together."""
+    entries: int = 50_000
+    """Entries listed below exhaustive directories, together."""
+    hash_file_bytes: int = 1024**3
+    hash_total_bytes: int = 16 * 1024**3
+    content_file_bytes: int = 256 * 1024
+    content_total_bytes: int = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Question:
+    """What we want to know of one host.
+
+    `resources` maps resource ids to the attributes that matter (None: all of them); a file is only read when
+    its content matters. `exhaustive` directories are listed with everything below them. `secret_paths` are
+    patterns as in `deployments.core.redaction`.
+    """
+
+    resources: Mapping[str, frozenset[str] | None]
+    exhaustive: tuple[str, ...] = ()
+    secret_paths: tuple[str, ...] = DEFAULT_SECRET_PATHS
+    secret_files: frozenset[str] = frozenset()
+    """Paths that are secret besides, as they are: no patterns."""
+    sudo: bool = False
+
+    @classmethod
+    def of(cls, resources: Iterable[str], exhaustive: Iterable[str] = (), **rest: Any) -> "Question":
+        """A question about everything of the given resources."""
+        return cls(dict.fromkeys(resources), tuple(exhaustive), **rest)
+
+    @classmethod
+    def for_manifest(cls, manifest: Any, **rest: Any) -> "Question":
+        """A question about what a `DesiredManifest` declares, and no more of each than it declares.
+
+        Of what should be absent or can't be decided, everything is asked: what is there instead matters then.
+        """
+        resources = {
+            name: frozenset(wanted.attributes) if isinstance(wanted.state, Present) else None
+            for name, wanted in manifest.resources.items()
+        }
+        secret_files = frozenset(manifest.secret_paths) | frozenset(rest.pop("secret_files", ()))
+        return cls(resources, tuple(manifest.exhaustive), secret_files=secret_files, **rest)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one look at one host showed.
+
+    `states` has every resource that was asked about, and every undeclared entry below exhaustive directories.
+    `evidence` per resource: size, mtime, ctime (host's clock), inode, device, links, uid, gid; not state.
+    `contents` by SHA-256 of the *original*: text, redacted on arrival; `redactions` counts what was replaced
+    in each, and what has any must never be folded back.
+    `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
+    the reason why what is not listed there is unknown. `implied` are undeclared directories that hold declared resources.
+    `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
+    `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
+    """
+
+    states: Mapping[str, State]
+    evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    redactions: Mapping[str, int] = field(default_factory=dict)
+    listed: Mapping[str, str | None] = field(default_factory=dict)
+    implied: frozenset[str] = frozenset()
+    clock_offset: float | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    failure: str | None = None
+
+    def state_of(self, resource: str) -> State:
+        """The state of any resource, asked about or not.
+
+        Below a completely listed directory what is not there is absent, and below an incompletely listed one
+        it is unknown. This is what a finding about an undeclared file is compared with.
+        """
+        if resource in self.states:
+            return self.states[resource]
+        if resource in self.implied:
+            return UNDECLARED
+        path = resource.partition(":")[2]
+        while path.startswith("/") and path != "/":
+            path = path.rpartition("/")[0] or "/"
+            if path in self.listed:
+                why = self.listed[path]
+                return ABSENT if why is None else Unknown(why)
+        return Unknown(self.failure or reasons.NOT_ASKED)
+
+    def unknown(self) -> dict[str, str]:
+        """Resource → reason, for all that could not be seen."""
+        return {name: state.reason for name, state in self.states.items() if isinstance(state, Unknown)}

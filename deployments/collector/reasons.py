@@ -1,0 +1,56 @@
+"""Why something is unknown: stable codes, each with an optional detail after a colon.
+
+Pages group by the code and people read the detail, which may come from a host: it is made printable and short.
+"""
+
+import re
+
+GARBLED = "garbled"
+TRUNCATED = "truncated"
+OVER_LIMIT = "over limit"
+DENIED = "denied"
+TIMED_OUT = "timed out"
+UNREACHABLE = "unreachable"
+REFUSED = "connection refused"
+CONNECTION_LOST = "connection lost"
+PROTOCOL = "protocol error"
+HOST_KEY_CHANGED = "host key changed"
+HOST_KEY_UNKNOWN = "host key not enrolled"
+HOST_KEY_REVOKED = "host key revoked"
+AUTHENTICATION = "authentication failed"
+TOOL_MISSING = "tool missing"
+SUDO_REFUSED = "sudo refused"
+COMMAND_REFUSED = "command refused"
+NO_ROOT = "root missing"
+OUTSIDE_ROOT = "outside the root"
+CHANGED = "changed while being read"
+SECRET = "secret path"
+NOT_TEXT_NAME = "name is not UTF-8"
+OTHER_FILE_SYSTEM = "other file system"
+NOT_A_DIRECTORY = "not a directory"
+NOT_SUPPORTED = "not supported"
+NOT_ASKED = "not asked"
+READ_ERROR = "read error"
+CANCELLED = "cancelled"
+INTERNAL = "internal error"
+
+RETRYABLE = frozenset({REFUSED, CONNECTION_LOST, TIMED_OUT, UNREACHABLE})
+"""Codes of failures that may pass by themselves."""
+
+
+def reason(code: str, detail: object = "") -> str:
+    """`"denied"` or `"tool missing: sha256sum"`."""
+    text = printable(detail)
+    return f"{code}: {text}" if text else code
+
+
+def code_of(text: str) -> str:
+    """The stable part of a reason."""
+    return text.split(":", 1)[0]
+
+
+def printable(value: object, limit: int = 200) -> str:
+    """What a host said, on one line, without control characters, not longer than `limit`."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = " ".join(re.sub(r"[^\w\s!-~]|[\x00-\x1f\x7f-\x9f]", " ", text[: limit * 4]).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,127 @@
+"""What a survey of paths knows so far, and what may be concluded from it."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployments.collector import reasons
+from deployments.collector.question import Limits, Question
+from deployments.collector.reasons import reason
+from deployments.collector.wire import Reply
+from deployments.core.redaction import is_secret_path, secret_digest
+from deployments.core.states import Present, State, Unknown
+from deployments.kinds.base import Findings
+from deployments.kinds.directories import directory_data
+from deployments.kinds.files import CONTENT_ATTRIBUTES, file_data
+from deployments.kinds.path_batches import ancestors, outermost, usable
+from deployments.kinds.path_entries import Entry, GarbledError, Names, Records, parse_records
+from deployments.kinds.symlinks import symlink_data
+
+
+@dataclass
+class Scene:
+    """Shared by the steps of one survey of one host."""
+
+    question: Question
+    limits: Limits
+    hmac_key: bytes | None
+    found: Findings = field(default_factory=Findings)
+    resources: dict[str, list[str]] = field(default_factory=dict)
+    """Path → ids of the resources there; undeclared ones are added when they are found."""
+    exhaustive: list[str] = field(default_factory=list)
+    above: set[str] = field(default_factory=set)
+    """Directories above anything that is asked about."""
+    entries: dict[str, Entry] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    """Directories above that are symbolic links → where they lead, "outside" or "broken"."""
+    names: Names | None = None
+    blind: str | None = reasons.NOT_ASKED
+    """Why nothing that was listed may be used: we don't know where the links above lead."""
+
+    def __post_init__(self) -> None:
+        for resource in self.question.resources:
+            path = resource.partition(":")[2]
+            if usable(path):
+                self.resources.setdefault(path, []).append(resource)
+                self.found.states[resource] = Unknown(reasons.NOT_ASKED)
+            else:
+                self.found.states[resource] = Unknown(reason(reasons.NOT_SUPPORTED, "path"))
+        self.exhaustive = outermost(path for path in self.question.exhaustive if usable(path))
+        for path in self.question.exhaustive:
+            known = reasons.NOT_ASKED if usable(path) else reason(reasons.NOT_SUPPORTED, "path")
+            self.found.listed[path] = known
+        self.above = {above for path in (*self.resources, *self.exhaustive) for above in ancestors(path)}
+
+    def set(self, path: str, state: State) -> None:
+        for resource in self.resources.get(path, ()):
+            self.found.states[resource] = state
+
+    def state(self, entry: Entry, content: Mapping[str, str] | None = None) -> State:
+        """The state that an entry shows. `content` is `{"sha256": …}` or `{"hmac": …}` for a file that was read."""
+        if entry.type == "f":
+            return Present(file_data(entry, dict(content or {})))
+        if entry.type == "d":
+            return Present(directory_data(entry))
+        if entry.type == "l":
+            if entry.target is None:
+                return Unknown(reasons.CHANGED)
+            try:
+                return Present(symlink_data(entry, entry.target.decode("utf-8")))
+            except UnicodeDecodeError:
+                return Unknown(reasons.NOT_TEXT_NAME)
+        return Present({"type": "other", "owner": entry.owner, "group": entry.group, "mode": entry.mode_text})
+
+    def content_state(self, path: str, sha256: str) -> State:
+        """The state of a file whose digest is proven. That of a secret path becomes a keyed HMAC here."""
+        if not self.is_secret(path):
+            return self.state(self.entries[path], {"sha256": sha256})
+        if self.hmac_key is None:
+            return Unknown(reason(reasons.SECRET, "no key to compare it with"))
+        return self.state(self.entries[path], {"hmac": secret_digest(self.hmac_key, sha256)})
+
+    def content_matters(self, path: str) -> bool:
+        for resource in self.resources.get(path, ()):
+            attributes = self.question.resources.get(resource)  # None for what nobody declared: all of it
+            if attributes is None or attributes & CONTENT_ATTRIBUTES:
+                return True
+        return False
+
+    def is_secret(self, path: str) -> bool:
+        return path in self.question.secret_files or is_secret_path(path, self.question.secret_paths)
+
+    def barred(self, path: str) -> str | None:
+        """Why what is seen at a path may not be used, by where the links above it lead."""
+        if self.blind:
+            return self.blind
+        if not self.links:
+            return None
+        for above in reversed(ancestors(path)):
+            leads = self.links.get(above)
+            if leads is None:
+                continue
+            if leads == "outside" or (leads == "broken" and self.names is not None and self.names.rooted):
+                return reasons.OUTSIDE_ROOT
+            if leads != "broken":
+                real = posixpath.normpath(f"/{leads}/{path[len(above) :]}")
+                if self.is_secret(real) and not self.is_secret(path):
+                    return reason(reasons.SECRET, "reached through a symbolic link")
+            return None
+        return None
+
+
+def wire_name(path: str) -> bytes:
+    """A path as it comes back in records."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def records_of(reply: Reply, asked: set[bytes] | None = None) -> tuple[Records, str | None]:
+    """The records of a reply and None, or nothing and the reason. With `asked`, only those may be named."""
+    if reply.failure:
+        return Records(), reply.failure
+    try:
+        records = parse_records(reply.body)
+    except GarbledError as error:
+        return Records(), reason(reasons.GARBLED, error)
+    if asked is not None and not records.paths <= asked:
+        return Records(), reason(reasons.GARBLED, "a path that was not asked")
+    return records, None

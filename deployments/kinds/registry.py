@@ -1,0 +1,19 @@
+"""All kinds by name. A new kind is a module, a line here, and a survey that observes it."""
+
+from deployments.kinds.base import Kind
+from deployments.kinds.directories import DIRECTORIES
+from deployments.kinds.files import FILES
+from deployments.kinds.symlinks import SYMLINKS
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FILES, DIRECTORIES, SYMLINKS)}
+SECTIONS: dict[str, Kind] = {kind.section: kind for kind in KINDS.values()}
+"""The same by the section of `resources.yaml` that declares them."""
+
+
+def split_resource(resource: str) -> tuple[Kind, str]:
+    """`file:/etc/motd` → its kind and `/etc/motd`. Raises ValueError for a kind that does not exist."""
+    name, _, key = resource.partition(":")
+    kind = KINDS.get(name)
+    if kind is None or not key:
+        raise ValueError(f"not a resource: {resource!r}")
+    return kind, key

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest, DesiredResource, IgnoreRule
 from deployments.core.redaction import is_secret_path
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
 from drift.core.verdict import Judgement, Verdict, judge
-
-NOT_ANSWERED = Unknown("not answered")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def evaluate(
     *,
     base: Mapping[str, State] | None,
     desired: DesiredManifest,
-    observed: Mapping[str, State],
+    observation: Observation,
     ignore: Iterable[IgnoreRule] = (),
     still_open: Iterable[str] = (),
 ) -> list[Judged]:
@@ -59,7 +58,7 @@ def evaluate(
     rules = tuple(ignore)
     judged: dict[str, Judged] = {}
     for resource, want in desired.resources.items():
-        live = observed.get(resource, NOT_ANSWERED)
+        live = observation.state_of(resource)
         before = want.state if base is None else base.get(resource, UNDECLARED)
         if isinstance(before, Unknown):
             before = UNDECLARED
@@ -69,11 +68,13 @@ def evaluate(
         judgement = judge(before, head, live, attributes)
         judged[resource] = Judged(resource, judgement, before, head, live, attributes, want)
     declared_paths = {path_of(resource) for resource in desired.resources}
-    for resource in {*observed, *still_open, *_remembered(base, desired)} - judged.keys():
-        path = path_of(resource)
-        if resource in observed and path in declared_paths:
-            continue
-        judged[resource] = _judge_undeclared(resource, path, base, desired, observed)
+    still_open = set(still_open)
+    for resource in {*observation.states, *still_open, *_remembered(base, desired)} - judged.keys():
+        if path_of(resource) not in declared_paths:
+            judged[resource] = _judge_undeclared(resource, base, desired, observation)
+        elif resource in still_open:
+            # The path is declared as another kind now, and judged under that id.
+            judged[resource] = _no_verdict(resource, observation.state_of(resource))
     return [_with_rule(judged[resource], rules) for resource in sorted(judged)]
 
 
@@ -101,26 +102,25 @@ def _remembered(base: Mapping[str, State] | None, desired: DesiredManifest) -> s
 
 
 def _judge_undeclared(
-    resource: str,
-    path: str,
-    base: Mapping[str, State] | None,
-    desired: DesiredManifest,
-    observed: Mapping[str, State],
+    resource: str, base: Mapping[str, State] | None, desired: DesiredManifest, observation: Observation
 ) -> Judged:
-    directory = inside(path, desired.exhaustive)
-    if directory is None:
-        return Judged(
-            resource, judge(UNDECLARED, UNDECLARED, ABSENT, ()), UNDECLARED, UNDECLARED, ABSENT, frozenset()
-        )
-    listing = observed.get(f"directory:{directory}", NOT_ANSWERED)
+    """In an exhaustive directory undeclared counts as absent; elsewhere there is no verdict.
+
+    An undeclared directory that only holds declared resources is there because of them: no verdict either.
+    """
+    live = observation.state_of(resource)
+    if inside(path_of(resource), desired.exhaustive) is None or isinstance(live, Undeclared):
+        return _no_verdict(resource, live)
     before = (base or {}).get(resource, ABSENT)
     if isinstance(before, Undeclared | Unknown):
         before = ABSENT
-    live = observed.get(resource)
-    if live is None:
-        live = listing if isinstance(listing, Unknown) else ABSENT
     attributes = frozenset(live.data) if isinstance(live, Present) else frozenset({"type"})
     return Judged(resource, judge(before, ABSENT, live, attributes), before, ABSENT, live, attributes)
+
+
+def _no_verdict(resource: str, live: State) -> Judged:
+    judgement = judge(UNDECLARED, UNDECLARED, live, ())
+    return Judged(resource, judgement, UNDECLARED, UNDECLARED, live, frozenset())
 
 
 def _with_rule(judged: Judged, rules: tuple[IgnoreRule, ...]) -> Judged:

@@ -43,8 +43,8 @@ def base_text(item: Judged, against: "Against") -> str | None:
     digest = _sha256(item.base)
     assert digest is not None
     try:
-        text = content.decode()
+        redacted = redact(content.decode())
     except UnicodeDecodeError:
         return None
-    store_text(digest, content)
-    return redact(text).text
+    store_text(digest, redacted.text, redactions=redacted.count)
+    return redacted.text

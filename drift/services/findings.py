@@ -119,7 +119,7 @@ def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: dat
         "head": to_json(item.head),
         "live": to_json(item.live),
         "attributes": sorted(item.attributes),
-        "evidence": look.evidence.get(item.resource, {}),
+        "evidence": dict(look.observation.evidence.get(item.resource, {})),
         "last_seen_at": look.started_at,
     }
     updated = Occurrence.objects.filter(finding=finding, host=look.host, ended_at=None).update(**seen)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from common import clock
-from deployments.core.redaction import redact
 from deployments.core.states import State, canonical_json, from_json, to_json
 from drift.models import Blob, Chunk, Manifest
 
@@ -44,20 +43,10 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def store_text(digest: str, content: bytes) -> None:
-    """Keep the text of a file that differed, redacted; `digest` is of the content as the host has it."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
+def store_text(digest: str, text: str, *, redactions: int) -> None:
+    """Keep the text of a file that differed. `digest` is of the original; `text` is redacted already."""
+    if "\0" in text:  # PostgreSQL can't hold it, and people can't read it
         return
-    if "\0" in text:
-        return
-    redacted = redact(text)
     Blob.objects.bulk_create(
-        [Blob(digest=digest, text=redacted.text, redactions=redacted.count, created_at=clock.now())],
-        ignore_conflicts=True,
+        [Blob(digest=digest, text=text, redactions=redactions, created_at=clock.now())], ignore_conflicts=True
     )
-
-
-def texts(digests: set[str]) -> dict[str, Blob]:
-    return Blob.objects.in_bulk(digests)

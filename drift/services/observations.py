@@ -7,11 +7,10 @@ occurrences; 7. the host's row of the scan, and the job's count.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from common.services.jobs import Claim, count_items, fenced_write
+from deployments.collector.question import Observation
 from deployments.core.definition.model import Definition, DesiredManifest
-from deployments.core.states import State
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.verdict import Verdict
 from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
@@ -32,10 +31,7 @@ class Look:
     status: str
     reason: str
     detail: str
-    states: dict[str, State]
-    evidence: dict[str, dict[str, Any]]
-    contents: dict[str, bytes]
-    facts: dict[str, Any]
+    observation: Observation
 
 
 @dataclass(frozen=True)
@@ -86,14 +82,14 @@ def _record_observation(state: HostState, look: Look, against: Against) -> list[
     judged = evaluate(
         base=base,
         desired=against.desired,
-        observed=look.states,
+        observation=look.observation,
         ignore=against.definition.ignore,
         still_open=list(still_open),
     )
-    for digest, content in look.contents.items():
-        store_text(digest, content)
+    for digest, content in look.observation.contents.items():
+        store_text(digest, content.decode(), redactions=look.observation.redactions.get(digest, 0))
     before_at = state.observed_at
-    observed = store_manifest(look.states)
+    observed = store_manifest(look.observation.states)
     if state.observed_id != observed.pk:
         HostHistory.objects.create(host=look.host, manifest=observed, seen_at=look.started_at)
     new_base = store_manifest(next_base(base, judged))
@@ -102,8 +98,9 @@ def _record_observation(state: HostState, look: Look, against: Against) -> list[
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
     _replace_verdicts(look, judged)
     update_findings(look=look, against=against, judged=judged, before_at=before_at)
-    if look.facts and look.facts != look.host.facts:
-        Host.objects.filter(pk=look.host.pk).update(facts=look.facts)
+    facts = {**look.host.facts, **look.observation.facts}
+    if facts != look.host.facts:
+        Host.objects.filter(pk=look.host.pk).update(facts=facts)
     return judged
 
 

@@ -1,7 +1,8 @@
 """One look at one host, judged."""
 
-from typing import Any
+from collections.abc import Mapping
 
+from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest, DesiredResource, IgnoreRule, Origin
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Unknown
 from drift.core.evaluation import Judged, counts, evaluate, next_base
@@ -25,19 +26,25 @@ def desired(*, exhaustive: tuple[str, ...] = (), **states: State) -> DesiredMani
     return DesiredManifest(resources, exhaustive)
 
 
+def seen(states: dict[str, State], listed: Mapping[str, str | None] | None = None) -> Observation:
+    return Observation(states, listed=listed or {})
+
+
 def verdicts(judged: list[Judged]) -> dict[str, str]:
     return {item.resource: item.verdict.value for item in judged}
 
 
 def test_at_enrolment_base_is_the_head() -> None:
-    judged = evaluate(base=None, desired=desired(motd=A), observed={"file:/etc/motd": B})
+    judged = evaluate(base=None, desired=desired(motd=A), observation=seen({"file:/etc/motd": B}))
     assert verdicts(judged) == {"file:/etc/motd": "drifted"}
     assert next_base(None, judged) == {"file:/etc/motd": A}
 
 
 def test_base_moves_to_all_of_live_when_live_is_the_head() -> None:
     live = Present({**A.data, "mode": "0600"})
-    judged = evaluate(base={"file:/etc/motd": B}, desired=desired(motd=A), observed={"file:/etc/motd": live})
+    judged = evaluate(
+        base={"file:/etc/motd": B}, desired=desired(motd=A), observation=seen({"file:/etc/motd": live})
+    )
     assert verdicts(judged) == {"file:/etc/motd": "in sync"}
     assert next_base({}, judged) == {"file:/etc/motd": live}
 
@@ -47,7 +54,7 @@ def test_base_stays_while_drifted_pending_or_unknown() -> None:
     judged = evaluate(
         base=base,
         desired=desired(one=A, two=B, three=A),
-        observed={"file:/etc/one": B, "file:/etc/two": A, "file:/etc/three": Unknown("denied")},
+        observation=seen({"file:/etc/one": B, "file:/etc/two": A, "file:/etc/three": Unknown("denied")}),
     )
     assert verdicts(judged) == {
         "file:/etc/one": "drifted",
@@ -58,14 +65,14 @@ def test_base_stays_while_drifted_pending_or_unknown() -> None:
 
 
 def test_a_resource_the_host_did_not_answer_for_is_unknown_not_absent() -> None:
-    judged = evaluate(base={"file:/etc/motd": A}, desired=desired(motd=A), observed={})
+    judged = evaluate(base={"file:/etc/motd": A}, desired=desired(motd=A), observation=seen({}))
     assert verdicts(judged) == {"file:/etc/motd": "unknown"}
-    assert judged[0].judgement.reason == "not answered"
+    assert judged[0].judgement.reason == "not asked"
 
 
 def test_an_undeclared_entry_of_an_exhaustive_directory_is_drift_and_elsewhere_is_nothing() -> None:
     observed: dict[str, State] = {"directory:/etc/d": DIRECTORY, "file:/etc/d/extra": A, "file:/opt/other": A}
-    judged = evaluate(base={}, desired=desired(exhaustive=("/etc/d",)), observed=observed)
+    judged = evaluate(base={}, desired=desired(exhaustive=("/etc/d",)), observation=seen(observed))
     assert verdicts(judged)["file:/etc/d/extra"] == "drifted"
     assert verdicts(judged)["file:/opt/other"] == "unmanaged"
 
@@ -73,10 +80,16 @@ def test_an_undeclared_entry_of_an_exhaustive_directory_is_drift_and_elsewhere_i
 def test_an_undeclared_entry_that_is_gone_again_is_in_sync_only_if_the_directory_was_listed() -> None:
     want = desired(exhaustive=("/etc/d",))
     listed = evaluate(
-        base={}, desired=want, observed={"directory:/etc/d": DIRECTORY}, still_open=["file:/etc/d/x"]
+        base={},
+        desired=want,
+        observation=seen({"directory:/etc/d": DIRECTORY}, {"/etc/d": None}),
+        still_open=["file:/etc/d/x"],
     )
     denied = evaluate(
-        base={}, desired=want, observed={"directory:/etc/d": Unknown("denied")}, still_open=["file:/etc/d/x"]
+        base={},
+        desired=want,
+        observation=seen({"directory:/etc/d": Unknown("denied")}, {"/etc/d": "denied"}),
+        still_open=["file:/etc/d/x"],
     )
     assert verdicts(listed)["file:/etc/d/x"] == "in sync"
     assert verdicts(denied)["file:/etc/d/x"] == "unknown"
@@ -89,12 +102,23 @@ def test_a_declared_path_that_is_live_as_another_kind_is_judged_once() -> None:
         "file:/etc/motd": link,
         "symlink:/etc/motd": link,
     }
-    judged = evaluate(base={}, desired=desired(motd=A, exhaustive=("/etc",)), observed=observed)
+    judged = evaluate(base={}, desired=desired(motd=A, exhaustive=("/etc",)), observation=seen(observed))
     assert [item.resource for item in judged] == ["directory:/etc", "file:/etc/motd"]
 
 
+def test_an_open_finding_on_a_path_now_declared_as_another_kind_is_unmanaged() -> None:
+    link = DesiredResource("symlink:/etc/motd", A, frozenset({"type"}), ORIGIN)
+    want = DesiredManifest({"symlink:/etc/motd": link})
+    judged = evaluate(
+        base={}, desired=want, observation=seen({"symlink:/etc/motd": A}), still_open=["file:/etc/motd"]
+    )
+    assert verdicts(judged)["file:/etc/motd"] == "unmanaged"
+
+
 def test_an_open_finding_on_a_resource_nobody_declares_any_more_is_unmanaged() -> None:
-    judged = evaluate(base={"file:/etc/old": A}, desired=desired(), observed={}, still_open=["file:/etc/old"])
+    judged = evaluate(
+        base={"file:/etc/old": A}, desired=desired(), observation=seen({}), still_open=["file:/etc/old"]
+    )
     assert verdicts(judged) == {"file:/etc/old": "unmanaged"}
     assert next_base({}, judged) == {}
 
@@ -103,7 +127,7 @@ def test_an_ignore_rule_hides_and_is_counted_as_hidden() -> None:
     judged = evaluate(
         base={"file:/etc/motd": A},
         desired=desired(motd=A),
-        observed={"file:/etc/motd": B},
+        observation=seen({"file:/etc/motd": B}),
         ignore=[IgnoreRule("/etc/motd", "noise", 3)],
     )
     assert judged[0].hidden == "noise"
@@ -125,13 +149,13 @@ def test_a_secret_file_drifts_when_its_hmac_moves_from_what_the_first_look_agree
     want = DesiredManifest(
         {"file:/s": DesiredResource("file:/s", secret(None), frozenset({"type"}), ORIGIN, how="secret")}
     )
-    first = evaluate(base=None, desired=want, observed={"file:/s": secret("1")})
+    first = evaluate(base=None, desired=want, observation=seen({"file:/s": secret("1")}))
     assert verdicts(first) == {"file:/s": "in sync"}
     base = next_base(None, first)
-    assert verdicts(evaluate(base=base, desired=want, observed={"file:/s": secret("1")})) == {
+    assert verdicts(evaluate(base=base, desired=want, observation=seen({"file:/s": secret("1")}))) == {
         "file:/s": "in sync"
     }
-    assert verdicts(evaluate(base=base, desired=want, observed={"file:/s": secret("2")})) == {
+    assert verdicts(evaluate(base=base, desired=want, observation=seen({"file:/s": secret("2")}))) == {
         "file:/s": "drifted"
     }
 
@@ -172,5 +196,5 @@ def test_a_finding_ends_only_with_its_last_occurrence() -> None:
 
 
 def test_undeclared_is_never_kept_as_base() -> None:
-    judged = evaluate(base={}, desired=desired(motd=A), observed={"file:/etc/motd": ABSENT})
+    judged = evaluate(base={}, desired=desired(motd=A), observation=seen({"file:/etc/motd": ABSENT}))
     assert judged[0].base == UNDECLARED and next_base({}, judged) == {}

@@ -654,7 +654,7 @@ def test_a_comparison_tells_created_changed_and_unchanged() -> None:
 def test_what_the_file_does_not_say_is_left_as_it_is() -> None:
     plan = read("name,environment,roles,port\nweb-1,prod,web,\n", "csv")
     result = compare(
-        plan, {"web-1": known("web-1", port=2222, team="payments", variables={"x": 1})}, set(), set()
+        plan, {"web-1": known("web-1", port=2222, team="payments", variables={"x": 1})}, teams=["payments"], credentials=[]
     )
     assert result.unchanged == ("web-1",)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from inventory.core.host_fields import TRANSPORTS, root_problem
 from inventory.core.imports.groups import Located
 from inventory.core.imports.plan import Findings, HostRow
 from inventory.core.names import address_problem, host_name_problem, user_problem, word_problem
@@ -15,7 +16,6 @@ from inventory.core.variables import (
     vaulted_in,
 )
 
-TRANSPORTS = ("ssh", "local")
 _SECRET = "it looks like a secret, which pages would show to everybody; declare its file as `secret:` in the definition"
 
 
@@ -90,25 +90,14 @@ class RowBuilder:
         """The transport with its root: `local` needs an absolute folder, `ssh` has none."""
         transport = self._text("transport", located)
         root_text = self._text("root", root)
-        if transport is not None and located is not None and transport not in TRANSPORTS:
+        line = (root or located or Located(None, 0)).line
+        if transport not in (None, *TRANSPORTS):
             self._findings.problem(
-                located.line, f"{transport!r} is not a transport", "Write ssh, or local with a root folder."
+                line, f"{transport!r} is not a transport", "Write ssh, or local with a root folder."
             )
-        if (
-            root_text is not None
-            and root is not None
-            and not (root_text.startswith("/") and ".." not in root_text.split("/"))
-        ):
+        elif problem := root_problem(transport or "ssh", root_text or ""):
             self._findings.problem(
-                root.line, f"{root_text!r} is not an absolute path", "Write the root as /srv/image."
-            )
-        if transport == "local" and root_text is None and located is not None:
-            self._findings.problem(
-                located.line, "the transport local needs a root", "Say which folder is the host's root."
-            )
-        if transport != "local" and root_text is not None and root is not None:
-            self._findings.problem(
-                root.line, "only the transport local has a root", "Write transport local, or drop the root."
+                line, problem, "Write the transport local with a root such as /srv/image, or ssh without one."
             )
         return transport, root_text
 

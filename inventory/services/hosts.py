@@ -1,0 +1,132 @@
+"""Hosts one by one: added, changed, taken out of service."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from common import clock
+from common.core.actor import Actor
+from common.core.errors import Conflict, FieldError, Invalid
+from common.services.ledger import record_entry, transition
+from common.services.outbox import emit_event
+from inventory.core.host_fields import EDITABLE, field_problems
+from inventory.core.lifecycles import HOST
+from inventory.models import Credential, Host, Team
+from inventory.services.permissions import require
+
+
+def create_host(
+    *,
+    actor: Actor,
+    name: str,
+    environment: str,
+    roles: Sequence[str] = (),
+    team: Team | None = None,
+    variables: Mapping[str, Any] | None = None,
+    address: str = "",
+    port: int = 22,
+    user: str = "",
+    transport: str = "ssh",
+    root: str = "",
+    credential: Credential | None = None,
+) -> Host:
+    """A new host; raises Invalid naming every field that can't be kept, Conflict for a taken name."""
+    require(actor, "host.edit")
+    host = Host(
+        name=name,
+        environment=environment,
+        roles=list(roles),
+        team=team,
+        variables=dict(variables or {}),
+        address=address,
+        port=port,
+        user=user,
+        transport=transport,
+        root=root,
+        credential=credential,
+    )
+    _check(host)
+    try:
+        with transaction.atomic():
+            host.save(force_insert=True)
+            record_entry(actor=actor, action="host.created", subject=host, data=told(host))
+            emit_event(type="host.created", subject=host, data={"name": name})
+    except IntegrityError:
+        raise _taken(name) from None
+    return host
+
+
+def update_host(*, actor: Actor, host: Host, changes: Mapping[str, Any]) -> None:
+    """Change some of EDITABLE; only those are written. Raises Invalid, or Conflict if it changed since it was read."""
+    require(actor, "host.edit")
+    unknown = set(changes) - set(EDITABLE)
+    if unknown:
+        raise ValueError(f"not a host's editable field: {sorted(unknown)}")
+    if host.state != Host.ACTIVE:
+        raise Conflict(f"{host} has been decommissioned, and is kept as it was.")
+    before = told(host)
+    for field, value in changes.items():
+        setattr(host, field, value)
+    _check(host)
+    after = told(host)
+    changed = [field for field in changes if before[field] != after[field]]
+    if not changed:
+        return
+    with transaction.atomic():
+        moved = Host.objects.filter(pk=host.pk, version=host.version, state=Host.ACTIVE).update(
+            version=F("version") + 1, **{field: changes[field] for field in changed}
+        )
+        if not moved:
+            raise Conflict(f"{host} has changed since you read it. Read it again and decide anew.")
+        data = {field: [before[field], after[field]] for field in changed}
+        record_entry(actor=actor, action="host.updated", subject=host, data=data)
+        emit_event(type="host.updated", subject=host, data={"name": host.name, "fields": changed})
+    host.refresh_from_db()
+
+
+def decommission_host(*, actor: Actor, host: Host) -> None:
+    """Take a host out of service: selectors no longer find it. Its record, keys and history stay."""
+    require(actor, "host.edit")
+    transition(
+        actor=actor,
+        lifecycle=HOST,
+        subject=host,
+        event="decommission",
+        action="host.decommissioned",
+        fields={"decommissioned_at": clock.now(), "version": F("version") + 1},
+        emits="host.decommissioned",
+    )
+    host.refresh_from_db()
+
+
+def told(host: Host) -> dict[str, Any]:
+    """The editable fields as the ledger and the import comparison write them: names instead of rows."""
+    return {
+        "environment": host.environment,
+        "roles": list(host.roles),
+        "team": host.team.name if host.team else None,
+        "variables": dict(host.variables),
+        "address": host.address,
+        "port": host.port,
+        "user": host.user,
+        "transport": host.transport,
+        "root": host.root,
+        "credential": host.credential.name if host.credential else None,
+    }
+
+
+def _check(host: Host) -> None:
+    problems = field_problems({"name": host.name, **told(host)})
+    if problems:
+        errors = [FieldError(f"/{field}", problem) for field, problem in problems]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Invalid(f"{problems[0][0]}: {problems[0][1]}{more}", errors=errors)
+
+
+def _taken(name: str) -> Conflict:
+    known = Host.objects.filter(name__iexact=name).first()
+    if known is not None and known.state != Host.ACTIVE:
+        return Conflict(f"{known} was decommissioned, and its name is not given again. Choose another name.")
+    return Conflict(f"There is a host {known or name} already.")

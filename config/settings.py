@@ -58,7 +58,12 @@ SEAL_PUBLIC_KEY = _key("FOLDBACK_SEAL_PUBLIC", "sealing credentials")
 SEAL_PRIVATE_KEY = _key("FOLDBACK_SEAL_PRIVATE", "opening credentials (workers only)")
 HMAC_KEY = _key("FOLDBACK_HMAC_KEY", "comparing secret files")
 
-ALLOWED_HOSTS = env.list("FOLDBACK_ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = [
+    name.strip()
+    for name in _required(
+        "FOLDBACK_ALLOWED_HOSTS", "it lists the names the service is reached by", "localhost,127.0.0.1,[::1]"
+    ).split(",")
+]
 CSRF_TRUSTED_ORIGINS = env.list("FOLDBACK_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("FOLDBACK_URL", default="http://localhost:8000").rstrip("/")
 

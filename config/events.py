@@ -15,5 +15,6 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
 
 JOB_HANDLERS: dict[str, str] = {
     "scan": "drift.services.scan_batches.run_scan_batch",
+    "move-base": "drift.services.bases.run_move_base_batch",
     "fold-back": "drift.services.fold_back.run_fold_back_batch",
 }

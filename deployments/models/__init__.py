@@ -1,0 +1,3 @@
+from deployments.models.deployment import Deployment
+
+__all__ = ["Deployment"]

@@ -3,22 +3,24 @@
 import re
 from collections.abc import Sequence
 
+from deployments.core.commit_message import message_with_trailers
+
 SUBJECT_LENGTH = 72
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_ONE_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 Signature = tuple[str, str]  # name, address
 
 
 def subject_line(*, findings: Sequence[str], resources: Sequence[str], layer: str) -> str:
-    """`Fold back /etc/motd into roles/web (DRF-3)`, shortened from the inside when it is too long."""
+    """`Fold back /etc/motd into roles/web (DRF-3)`; a long path is shortened from its front."""
     paths = sorted({resource.partition(":")[2] for resource in resources})
     what = paths[0] if len(paths) == 1 else f"{len(paths)} resources"
     which = findings[0] if len(findings) == 1 else f"{len(findings)} findings"
     where = f" into {layer}" if layer else ""
-    room = SUBJECT_LENGTH - len(f"Fold back {where} ({which})")
-    if len(what) > room > 8:
+    room = max(SUBJECT_LENGTH - len(f"Fold back {where} ({which})"), 20)
+    if len(what) > room:
         what = f"…{what[-(room - 1) :]}"
-    return _line(f"Fold back {what}{where} ({which})")
+    return one_line(f"Fold back {what}{where} ({which})")[:200]
 
 
 def commit_message(
@@ -30,36 +32,21 @@ def commit_message(
     decision: str,
     approvers: Sequence[Signature],
 ) -> str:
-    """Subject, reason, and one last paragraph of trailers.
-
-    What people wrote can't become a trailer: it stands in paragraphs of its own, and names are one line each.
-    """
+    """Subject, reason, and one last paragraph of trailers; what people wrote can't become a trailer."""
     trailers = [
-        f"Change: {change}",
-        *(f"Finding: {finding}" for finding in findings),
-        f"Decision: {decision}",
-        *(f"Approved-by: {signature(approver)}" for approver in approvers),
+        ("Change", change),
+        *(("Finding", finding) for finding in findings),
+        ("Decision", decision),
+        *(("Approved-by", "{} <{}>".format(*clean_signature(approver))) for approver in approvers),
     ]
-    return (
-        "\n\n".join([_line(subject), _text(reason), "\n".join(_line(trailer) for trailer in trailers)]) + "\n"
-    )
-
-
-def signature(person: Signature) -> str:
-    name, address = clean_signature(person)
-    return f"{name} <{address}>"
+    return message_with_trailers(one_line(subject), reason, trailers)
 
 
 def clean_signature(person: Signature) -> Signature:
-    """A name and address that Git takes as they are: no angle brackets, no line breaks, never an empty name."""
-    name, address = (re.sub(r"[<>]", "", _line(part)).strip(" .,:;") for part in person)
-    return name or "unnamed", address.replace(" ", "")
+    """A name and address that Git takes: one line, no angle brackets, neither of them empty."""
+    name, address = (re.sub(r"[<>]", "", one_line(part)).strip(" .,:;'\"") for part in person)
+    return name or "unnamed", address.replace(" ", "") or "no-address@invalid"
 
 
-def _line(text: str) -> str:
-    return re.sub(r"\s+", " ", _CONTROL.sub(" ", text)).strip()
-
-
-def _text(text: str) -> str:
-    lines = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().splitlines()
-    return "\n".join(line.rstrip() for line in lines)
+def one_line(text: str) -> str:
+    return _NOT_ONE_LINE.sub(" ", text).strip()

@@ -1,0 +1,83 @@
+"""Base follows what other pushers report: the reported revision, rendered for each host, becomes agreed."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from deployments.queries.definitions import definition_at, desired_for, head_revision
+from django.db.models import Q
+
+from common.core.actor import SYSTEM
+from common.services.jobs import Claim, LeaseKeeper, LostLease, count_items, create_job, fenced_write
+from common.services.ledger import record_entry
+from deployments.core.definition.model import DesiredManifest
+from deployments.models import Deployment
+from drift.core.bases import deployed_base
+from drift.models import HostState
+from drift.services.manifests import load_states, store_manifest
+from inventory.models import Host
+from inventory.queries.hosts import host_view
+
+KIND = "move-base"
+BATCH_HOSTS = 50  # each batch is written in one transaction
+
+
+def apply_deployment(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
+    """Consumer of `deployment.reported`: only makes the job, since rendering reads Git."""
+    deployment = Deployment.objects.get(pk=subject_id)
+    hosts = Host.objects.filter(name__in=deployment.hosts, state=Host.ACTIVE).order_by("name")
+    ids = [str(pk) for pk in hosts.values_list("pk", flat=True)]
+    batches = [ids[i : i + BATCH_HOSTS] for i in range(0, len(ids), BATCH_HOSTS)]
+    create_job(actor=SYSTEM, kind=KIND, subject=deployment, batches=batches)
+
+
+def run_move_base_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
+    """1. Render the reported revision (and the head, for hosts that were never looked at) for each host.
+    2. Move base on all of them in one fenced transaction, so that a batch done again counts nothing twice.
+    """
+    deployment = Deployment.objects.get(pk=claim.subject_id)
+    deployed, head = definition_at(deployment.revision), definition_at(head_revision())
+    rendered: list[tuple[Host, DesiredManifest, DesiredManifest]] = []
+    for host in Host.objects.filter(pk__in=claim.items, state=Host.ACTIVE).order_by("pk"):
+        if keeper.lost:
+            raise LostLease(f"batch {claim.batch_id}")
+        view = host_view(host)
+        rendered.append((host, desired_for(deployed, view), desired_for(head, view)))
+    with fenced_write(claim):
+        moved = sum(_move_base(deployment, host, manifest, at_head) for host, manifest, at_head in rendered)
+        count_items(claim=claim, done=len(claim.items))
+        record_entry(
+            actor=SYSTEM,
+            action="deployment.applied",
+            subject=deployment,
+            data={"hosts": len(rendered), "moved": moved, "skipped": len(claim.items) - len(rendered)},
+        )
+
+
+def _move_base(deployment: Deployment, host: Host, deployed: DesiredManifest, head: DesiredManifest) -> bool:
+    """True when what is agreed on this host became another."""
+    state, _ = HostState.objects.get_or_create(
+        host=host, defaults={"status": "unknown", "reason": "never scanned"}
+    )
+    state = HostState.objects.select_for_update().get(pk=state.pk)
+    base = deployed_base(
+        base=load_states(state.base),
+        head=head,
+        deployed=deployed,
+        resources=deployment.resources,
+        newer=_newer_reports(deployment, host),
+    )
+    manifest = store_manifest(base)
+    if manifest.pk == state.base_id:
+        return False
+    HostState.objects.filter(pk=state.pk).update(base=manifest)
+    return True
+
+
+def _newer_reports(deployment: Deployment, host: Host) -> Sequence[Sequence[str]]:
+    """The resources of each report about this host that was deployed later; read under the host's lock."""
+    at = deployment.deployed_at
+    later = Deployment.objects.filter(
+        Q(deployed_at__gt=at) | Q(deployed_at=at, number__gt=deployment.number), hosts__contains=[host.name]
+    )
+    return list(later.values_list("resources", flat=True))

@@ -1,0 +1,70 @@
+"""Waivers end: by themselves at their date, or earlier by a person."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from common.core import roles
+from common.core.actor import SYSTEM, Actor
+from common.core.errors import Conflict
+from common.services.ledger import transition
+from drift.core.lifecycles import FINDING
+from drift.models import Decision, Finding
+from drift.models.decision import WAIVE
+
+
+def reopen_expired_waivers(*, now: datetime) -> int:
+    """Open every waived finding whose date has come; returns how many.
+
+    Compare-and-set on each: a second beat, or a scan that ended the finding meanwhile, changes nothing.
+    """
+    reopened = 0
+    for finding in Finding.objects.filter(state="waived", waived_until__lte=now).order_by("fingerprint"):
+        try:
+            _reopen(SYSTEM, finding, "its date has come")
+            reopened += 1
+        except Conflict:
+            continue
+    return reopened
+
+
+def end_waiver(*, actor: Actor, decision: Decision, reason: str) -> list[Finding]:
+    """End a waiver before its date: the findings that are waived by this decision are open again.
+
+    Needs no second person: it takes back what was accepted. Raises Conflict when it is not in force.
+    """
+    roles.require(actor, "decision.propose")
+    if decision.kind != WAIVE:
+        raise Conflict(f"{decision} is not a waiver.")
+    with transaction.atomic():
+        waived = in_force(decision)
+        if not waived:
+            raise Conflict(f"{decision} is not in force: none of its findings is waived by it now.")
+        for finding in waived:
+            _reopen(actor, finding, reason)
+    return waived
+
+
+def in_force(decision: Decision) -> list[Finding]:
+    """The findings that are waived, and by this decision: a later waiver of the same finding is another's."""
+    findings = decision.findings.filter(state="waived").order_by("fingerprint")
+    return [finding for finding in findings if _latest_waiver(finding) == decision]
+
+
+def _latest_waiver(finding: Finding) -> Decision | None:
+    waivers = finding.decisions.filter(kind=WAIVE, change__state="completed")
+    return waivers.order_by("-number").first()
+
+
+def _reopen(actor: Actor, finding: Finding, why: str) -> None:
+    until = finding.waived_until
+    transition(
+        actor=actor,
+        lifecycle=FINDING,
+        subject=finding,
+        event="expire",
+        action="finding.waiver_ended",
+        data={"why": why, "until": until.isoformat() if until else None},
+        fields={"waived_until": None},
+        emits="finding.waiver_ended",
+    )

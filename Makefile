@@ -37,7 +37,7 @@ keys: venv
 	@$(PY) -m config.keys
 
 test: venv-dev
-	@$(PY) -m config.launch exec -- $(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m config.launch exec -- $(PY) -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: venv-dev
 	@$(PY) -m config.check

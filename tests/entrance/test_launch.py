@@ -1,0 +1,178 @@
+"""The launcher: starts everything, restarts what is killed, and leaves nothing behind however it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from config.data_dir import free_port, read_env
+from config.engines import ROOT_HOME, remove_home
+from tests.entrance.launched import CHECKOUT, Launched, clean_environment, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("launch")]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[list[Launched]]:
+    """What a test puts here is ended after it."""
+    launched: list[Launched] = []
+    yield launched
+    for each in launched:
+        each.end()
+        remove_home(each.data)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def database_answers(url: str) -> bool:
+    try:
+        psycopg2.connect(url, connect_timeout=2).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def test_up_serves_restarts_what_is_killed_and_leaves_nothing_on_ctrl_c(
+    started: list[Launched], tmp_path: Path
+) -> None:
+    port = free_port()
+    service = Launched("up", directory=tmp_path, PORT=str(port))
+    started.append(service)
+    service.wait_for("Foldback is at", seconds=120)
+    ready = f"http://127.0.0.1:{port}/readyz"
+    assert answers(ready)
+
+    killed = {
+        words: service.find(words)
+        for words in ("bin/postgres -D", "valkey-server", "celery -A config worker")
+    }
+    assert all(killed.values()), (killed, service.said())
+    for pids in killed.values():
+        os.kill(min(pids), signal.SIGKILL)
+    for words, pids in killed.items():
+        until(lambda w=words, p=pids: bool(service.find(w, but=frozenset(p))), 20, f"{words} runs again")
+    until(lambda: answers(ready), 20, "ready again")
+
+    assert service.stop(signal.SIGINT) == 0
+    assert service.left() == set()
+    assert "Traceback" not in service.said()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_engines_keep_port_and_password_when_killed_and_end_with_a_launcher_that_is_killed_hard(
+    started: list[Launched], tmp_path: Path
+) -> None:
+    engines = Launched("engines", directory=tmp_path)
+    started.append(engines)
+    engines.wait_for("are up", seconds=60)
+    environment = read_env(engines.data / "service.env")
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        assert database_answers(environment[name]), name
+    assert environment["DATABASE_URL"] != environment["DATABASE_OWNER_URL"]
+
+    before = engines.find("bin/postgres -D")
+    for pid in before | engines.find("valkey-server"):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: bool(engines.find("bin/postgres -D", but=frozenset(before))), 20, "PostgreSQL runs again")
+    until(lambda: database_answers(environment["DATABASE_URL"]), 20, "PostgreSQL answers again")
+
+    engines.look()
+    engines.process.kill()
+    until(lambda: engines.left() == set(), 20, f"no process left: {engines.left()}")
+
+
+@pytest.mark.needs("root")
+def test_as_root_the_engines_run_as_somebody_else_from_a_place_that_others_may_not_enter(
+    started: list[Launched], tmp_path: Path
+) -> None:
+    engines = Launched("engines", directory=tmp_path)
+    started.append(engines)
+    engines.wait_for("are up", seconds=60)
+    for words in ("bin/postgres -D", "valkey-server"):
+        for pid in engines.find(words):
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert "Uid:\t0" not in status and "Groups:\t \n" in status
+            environ = Path(f"/proc/{pid}/environ").read_text()
+            assert "FOLDBACK_" not in environ and "PASSWORD" not in environ
+    homes = [
+        path for path in ROOT_HOME.iterdir() if (path / "origin").read_text().strip() == str(engines.data)
+    ]
+    assert [path.stat().st_mode & 0o777 for path in homes] == [0o710]
+    assert (homes[0] / "postgres").stat().st_mode & 0o777 == 0o700
+    assert engines.data.stat().st_mode & 0o777 == 0o700
+    assert (engines.data / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_port_in_use_is_told_in_one_line_with_the_remedy(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("up", directory=tmp_path, PORT=str(port))
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        == f"Port {port} is in use: stop what uses it, or choose another with `make up PORT={port + 1}`."
+    )
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_a_port_that_is_none_is_told_in_one_line(port: str, tmp_path: Path) -> None:
+    done = run("up", directory=tmp_path, PORT=port)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "give a number" in done.stderr
+
+
+def test_two_services_do_not_share_a_data_directory(started: list[Launched], tmp_path: Path) -> None:
+    first = Launched("engines", directory=tmp_path)
+    started.append(first)
+    first.wait_for("are up", seconds=60)
+    second = run("engines", directory=tmp_path)
+    assert second.returncode == 1
+    assert "already runs with the data directory" in second.stderr and second.stderr.count("\n") == 1
+    assert first.stop(signal.SIGHUP) == 0
+    assert first.left() == set()
+
+
+def test_given_servers_are_used_and_no_engine_is_started(started: list[Launched], tmp_path: Path) -> None:
+    done = run(
+        "exec", "--", sys.executable, "-c", "import os; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'])",
+        directory=tmp_path, DATABASE_URL="postgresql://me@db.test/x", REDIS_URL="redis://cache.test/0",
+    )  # fmt: skip
+    assert done.stdout.split() == ["postgresql://me@db.test/x", "redis://cache.test/0"]
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_exec_ends_with_the_status_of_its_command(status: int, tmp_path: Path) -> None:
+    servers = {"DATABASE_URL": "postgresql://me@db.test/x", "REDIS_URL": "redis://cache.test/0"}
+    done = run(
+        "exec", "--", sys.executable, "-c", f"raise SystemExit({status})", directory=tmp_path, **servers
+    )
+    assert done.returncode == status
+
+
+def run(*arguments: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "config.launch", *arguments],
+        cwd=CHECKOUT,
+        env=clean_environment(DATA_DIR=str(directory / "data"), **environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -33,7 +33,7 @@ def public_line(text: str) -> str:
     load = load_ssh_private_key if data.startswith(_OPENSSH.encode()) else load_pem_private_key
     try:
         key = load(data, password=None)
-        return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()  # type: ignore[union-attr]
+        return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     except TypeError:
         raise PrivateKeyError(_PROTECTED) from None
     except (ValueError, UnsupportedAlgorithm, AttributeError) as error:

@@ -314,18 +314,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="host",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["active", "decommissioned"])), name="host_state_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="host",
-            constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("decommissioned_at", None), ("state", "active")),
                     models.Q(("decommissioned_at__isnull", False), ("state", "decommissioned")),
                     _connector="OR",
                 ),
-                name="host_decommissioned_has_a_time",
+                name="host_state_goes_with_its_time",
             ),
         ),
         migrations.AddConstraint(

@@ -9,7 +9,6 @@ from django.db.models.lookups import Exact, Regex
 
 from common.models import Person
 from common.models.base import Record
-from inventory.core.lifecycles import HOST
 from inventory.core.names import HOST_NAME_LENGTH, HOST_NAME_PATTERN, WORD_LENGTH, WORD_PATTERN
 from inventory.models.credential import Credential
 from inventory.models.team import Team
@@ -57,9 +56,11 @@ class Host(Record):
             ),
             models.CheckConstraint(
                 condition=Q(roles=[])
-                | Regex(
-                    Func(F("roles"), Value("/"), function="array_to_string", output_field=TextField()),
-                    Value(f"^{WORD_PATTERN}(/{WORD_PATTERN})*$"),
+                | Q(
+                    Regex(
+                        Func(F("roles"), Value("/"), function="array_to_string", output_field=TextField()),
+                        Value(f"^{WORD_PATTERN}(/{WORD_PATTERN})*$"),
+                    )
                 ),
                 name="host_roles_are_words",
             ),
@@ -68,11 +69,10 @@ class Host(Record):
                 condition=Q(transport=SSH, root="") | Q(transport=LOCAL, root__startswith="/"),
                 name="host_root_goes_with_local",
             ),
-            models.CheckConstraint(condition=Q(state__in=sorted(HOST.states)), name="host_state_is_known"),
             models.CheckConstraint(
                 condition=Q(state="active", decommissioned_at=None)
                 | Q(state="decommissioned", decommissioned_at__isnull=False),
-                name="host_decommissioned_has_a_time",
+                name="host_state_goes_with_its_time",
             ),
             models.CheckConstraint(condition=_is_object("variables"), name="host_variables_are_an_object"),
             models.CheckConstraint(condition=_is_object("facts"), name="host_facts_are_an_object"),

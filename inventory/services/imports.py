@@ -105,7 +105,7 @@ def _update(changes: Sequence[tuple[Host, HostChange]], fields: Any) -> None:
         values = fields(change.row)
         for field in change.fields:
             setattr(host, field, values[field])
-        host.version = F("version") + 1  # type: ignore[assignment]
+        host.version = F("version") + 1
         written.update(change.fields)
     if changes:
         Host.objects.bulk_update(

@@ -47,7 +47,7 @@ class _ShallowComposer(Composer):
 def compose(text: str) -> Node | None:
     """The one document of a text, or None when it is empty; raises YamlProblem."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)  # type: ignore[assignment]
+    yaml.version = (1, 1)
     yaml.Composer = _ShallowComposer
     try:
         return yaml.compose(text)

@@ -76,7 +76,7 @@ def test_a_missing_last_newline_is_a_difference_that_is_said() -> None:
 
 def test_carriage_returns_are_seen() -> None:
     (row,) = inline_diff("a = 1\n", "a = 1\r\n")
-    assert [segment.text for segment in row.new if segment.kind == "control"] == ["␍"]
+    assert [segment.text for segment in row.new if segment.kind == "control"] == ["⟨CR⟩"]
 
 
 def test_tabs_and_trailing_blanks_have_their_own_segments() -> None:

@@ -1,6 +1,10 @@
 """The sentence with numbers that every page begins with. Denominators always; what was not looked at, too."""
 
+import re
 from collections.abc import Iterable
+
+# A number that stands alone: not the 3 of web-3, a version, an escaped character, or a denominator.
+_COUNT = re.compile(r"(?<![\w&#.,-])(?<!\bof )(\d{1,3}(?:,\d{3})+|\d+)(?![\w-]|[.,:]\d)")
 
 
 def number(count: int) -> str:
@@ -79,3 +83,8 @@ def progress_sentence(*, done: int, total: int, failed: int, noun: str = "host")
     return sentence(
         f"{share(done, total, noun)} looked at", f"{number(failed)} could not be" if failed else ""
     )
+
+
+def number_parts(text: str) -> list[tuple[bool, str]]:
+    """Split a sentence at its counts: (is a count, text). Numbers inside names are left alone."""
+    return [(index % 2 == 1, part) for index, part in enumerate(_COUNT.split(text)) if part]

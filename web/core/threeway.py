@@ -35,6 +35,14 @@ class ThreeRow:
     live: Cell | None = None
     hidden: int = 0
 
+    @property
+    def head_moved(self) -> bool:
+        return self.kind in ("head", "agreed", "conflict")
+
+    @property
+    def live_moved(self) -> bool:
+        return self.kind in ("live", "agreed", "conflict")
+
 
 class _Triple(NamedTuple):
     """Indices of one row's lines in base, head and live."""

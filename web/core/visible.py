@@ -1,7 +1,7 @@
 """Making every character that came from a host visible: a file can hide nothing from its reviewer.
 
-Control characters, bidirectional overrides, zero-width and blank-looking characters are given a picture and a
-name. The result is still plain text; whoever puts it in a page escapes it.
+Control characters, bidirectional overrides, zero-width and blank-looking characters are
+given a written name. The result is still plain text; whoever puts it in a page escapes it.
 """
 
 import unicodedata
@@ -10,17 +10,9 @@ from typing import NamedTuple
 
 # Letters and symbols by Unicode's word, which nevertheless draw nothing.
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
-_NAMES = {
-    "\x00": "NULL",
-    "\x07": "BELL",
-    "\x08": "BACKSPACE",
-    "\n": "LINE FEED",
-    "\x0b": "VERTICAL TAB",
-    "\x0c": "FORM FEED",
-    "\r": "CARRIAGE RETURN",
-    "\x1b": "ESCAPE",
-    "\x7f": "DELETE",
-}
+# Fonts often lack the pictures that Unicode has for these, so they go by their abbreviations.
+# Three characters each, in order.
+_SHORT = "NULSOHSTXETXEOTENQACKBELBS TABLF VT FF CR SO SI DLEDC1DC2DC3DC4NAKSYNETBCANEM SUBESCFS GS RS US "
 
 
 class Piece(NamedTuple):
@@ -53,14 +45,10 @@ def shown(text: str) -> str:
 
 
 def picture(char: str) -> Piece:
-    """`ESC` → ␛, a byte that is not UTF-8 → ⟨byte 9F⟩, a right-to-left override → ⟨U+202E⟩."""
+    """`⟨ESC⟩`, `⟨CR⟩`; a byte that is not UTF-8 → `⟨byte 9F⟩`, a right-to-left override → `⟨U+202E⟩`."""
     code = ord(char)
     if code < 0x20:
-        return Piece(chr(0x2400 + code), f"U+{code:04X} {_NAMES.get(char, 'CONTROL CHARACTER')}")
-    if code == 0x7F:
-        return Piece("\u2421", "U+007F DELETE")
+        return Piece(f"⟨{_SHORT[3 * code : 3 * code + 3].rstrip()}⟩", f"U+{code:04X} CONTROL CHARACTER")
     if 0xDC80 <= code <= 0xDCFF:  # Python's surrogateescape: a byte that could not be decoded
         return Piece(f"⟨byte {code - 0xDC00:02X}⟩", "a byte that is not UTF-8")
-    if unicodedata.category(char) == "Zs":
-        return Piece("\u2423", f"U+{code:04X} {unicodedata.name(char, 'SPACE')}")
     return Piece(f"⟨U+{code:04X}⟩", f"U+{code:04X} {unicodedata.name(char, 'CONTROL CHARACTER')}")

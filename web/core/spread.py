@@ -1,0 +1,42 @@
+"""How a bar is divided among verdicts: none that is there may vanish, however few it has."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from web.core.words import VERDICT_ORDER
+
+WIDTH = 1_000
+# Each verdict that occurs at all gets this much of the bar.
+_LEAST = 8
+
+
+class Part(NamedTuple):
+    """A verdict's piece of the bar: its start and width in thousandths, and its count."""
+
+    verdict: str
+    count: int
+    start: float
+    width: float
+
+    @property
+    def tone(self) -> str:
+        return self.verdict.replace("_", "-")
+
+
+def parts(counts: Mapping[str, int]) -> list[Part]:
+    """Pieces in the order of loudness; verdicts that don't occur are left out. Widths add up to `WIDTH`."""
+    present = [(name, counts[name]) for name in VERDICT_ORDER if counts.get(name, 0) > 0]
+    present += [(name, count) for name, count in counts.items() if name not in VERDICT_ORDER and count > 0]
+    total = sum(count for _, count in present)
+    if not total:
+        return []
+    small = {name for name, count in present if count * WIDTH < _LEAST * total}
+    rest = sum(count for name, count in present if name not in small)
+    room = WIDTH - _LEAST * len(small)
+    result: list[Part] = []
+    start = 0.0
+    for name, count in present:
+        width = float(_LEAST) if name in small else room * count / rest
+        result.append(Part(name, count, round(start, 2), round(width, 2)))
+        start += width
+    return result

@@ -133,6 +133,7 @@ class Collection:
             evidence=found.evidence,
             contents=found.contents,
             redactions=found.redactions,
+            withheld=found.withheld,
             listed=found.listed,
             implied=frozenset(found.implied),
             clock_offset=self._clock_offset,
@@ -162,6 +163,7 @@ def _merged(parts: Iterable[Findings]) -> Findings:
         whole.evidence |= part.evidence
         whole.contents |= part.contents
         whole.redactions |= part.redactions
+        whole.withheld |= part.withheld
         whole.listed |= part.listed
         whole.implied |= part.implied
         whole.problems += part.problems

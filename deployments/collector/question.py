@@ -70,7 +70,7 @@ class Observation:
     `states` has every resource that was asked about, and every undeclared entry below exhaustive directories.
     `evidence` per resource: size, mtime, ctime (host's clock), inode, device, links, uid, gid; not state.
     `contents` by SHA-256 of the *original*: text, redacted on arrival; `redactions` counts what was replaced
-    in each, and what has any must never be folded back.
+    in each, and what has any must never be folded back. `withheld` says why a wanted content is not there.
     `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
     the reason why what is not listed there is unknown. `implied` are undeclared directories that hold declared resources.
     `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
@@ -81,6 +81,7 @@ class Observation:
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str | None] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
     clock_offset: float | None = None

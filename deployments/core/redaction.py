@@ -104,7 +104,6 @@ DEFAULT_SECRET_PATHS: tuple[str, ...] = (
     "/etc/NetworkManager/system-connections/**",
     "/etc/wpa_supplicant/*.conf",
     "/etc/cryptsetup-keys.d/**",
-    "/etc/machine-secret",
     # clouds, clusters, containers
     "**/.aws/credentials",
     "**/.aws/sso/**",

@@ -21,6 +21,7 @@ class Findings:
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     redactions: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, str] = field(default_factory=dict)
     listed: dict[str, str | None] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from deployments.collector import reasons
-from deployments.collector.reasons import printable, reason
+from deployments.collector.reasons import reason
 from deployments.collector.wire import Ask, Reply
 from deployments.core.states import Present, State, Unknown
 from deployments.kinds.path_batches import batches, is_odd, relative
@@ -67,23 +67,21 @@ def reading(scene: Scene, wanted: Wanted) -> Step:
             if not sha256 or sha256 in asked or scene.is_secret(path) or not wanted(resource, state):
                 continue
             if entry.size > scene.limits.content_file_bytes or entry.size > room:
-                scene.found.problems.append(
-                    f"{printable(path)}: content not fetched, {reasons.OVER_LIMIT}: {entry.size} bytes"
-                )
+                scene.found.withheld[sha256] = reason(reasons.OVER_LIMIT, f"{entry.size} bytes")
                 continue
             room -= entry.size
             asked.add(sha256)
             # One byte more than it had: a file that grew is noticed by its digest.
-            step.append((Ask("read", (entry.size + 1, relative(path))), _content_taker(scene, path, sha256)))
+            step.append((Ask("read", (entry.size + 1, relative(path))), _content_taker(scene, sha256)))
     return step
 
 
-def _content_taker(scene: Scene, path: str, sha256: str) -> Callable[[Reply], None]:
+def _content_taker(scene: Scene, sha256: str) -> Callable[[Reply], None]:
     def take(reply: Reply) -> None:
         kept = reply.failure or readable_text(reply.body, sha256)
         if isinstance(kept, str):
-            scene.found.problems.append(f"{printable(path)}: content not fetched, {kept}")
-        elif kept is not None:
+            scene.found.withheld[sha256] = kept
+        else:
             scene.found.contents[sha256], scene.found.redactions[sha256] = kept
 
     return take

@@ -6,15 +6,15 @@ from deployments.collector import reasons
 from deployments.core.redaction import redact
 
 
-def readable_text(body: bytes, sha256: str) -> tuple[bytes, int] | str | None:
-    """The redacted text in UTF-8 and the number of redactions; None when it is not text; else why it is no use."""
+def readable_text(body: bytes, sha256: str) -> tuple[bytes, int] | str:
+    """The redacted text in UTF-8 and the number of redactions, or the reason why there is none."""
     if hashlib.sha256(body).hexdigest() != sha256:
         return reasons.CHANGED
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        return None
+        return reasons.NOT_TEXT
     if "\0" in text:
-        return None
+        return reasons.NOT_TEXT
     redacted = redact(text)
     return redacted.text.encode("utf-8"), redacted.count

@@ -62,7 +62,7 @@ def _resource_reason(change: LoggedChange, resource: str) -> str | None:
         return f"it names {path}"
     if path in change.text.split() or path.rpartition("/")[2] in change.text.split():
         return f"its text mentions {path.rpartition('/')[2]}"
-    return None if change.resources else "it names no resource on that host"
+    return None if change.resources else "it names no file, so any on that host fits"
 
 
 def _hosts_reason(shared: list[str], total: int) -> str:

@@ -1,7 +1,9 @@
 """The texts behind digests: from the definition where it says them, else from what hosts sent."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from deployments.core.definition.model import DesiredResource
 from deployments.core.redaction import redact
 from deployments.core.states import Present, State
 from drift.core.evaluation import Judged
@@ -23,27 +25,31 @@ def live_text(state: State) -> str | None:
     return blob.text if blob else None
 
 
-def base_content(item: Judged, against: "Against") -> bytes | None:
-    """What was in the file as agreed: as the definition says it now, or said it at the host's last look."""
+def _desired_as_base(item: Judged, against: "Against") -> DesiredResource | None:
+    """What says the base: the definition as it is now, or as it was at the host's last look."""
     digest = _sha256(item.base)
-    if digest is None:
-        return None
     candidates = [item.desired, against.earlier.resources.get(item.resource) if against.earlier else None]
     for desired in candidates:
-        if desired is not None and desired.content is not None and _sha256(desired.state) == digest:
-            return desired.content
+        if desired is not None and digest is not None and _sha256(desired.state) == digest:
+            return desired
     return None
+
+
+def base_values(item: Judged, against: "Against") -> Mapping[str, Any]:
+    """The values that the template used for base, by name: they are the host's own, and no part of an edit."""
+    desired = _desired_as_base(item, against) or item.desired
+    return desired.variables if desired is not None else {}
 
 
 def base_text(item: Judged, against: "Against") -> str | None:
     """Redacted like live text, so that the two compare; None when it is not known or not text."""
-    content = base_content(item, against)
-    if content is None:
+    desired = _desired_as_base(item, against)
+    if desired is None or desired.content is None:
         return live_text(item.base)
     digest = _sha256(item.base)
     assert digest is not None
     try:
-        redacted = redact(content.decode())
+        redacted = redact(desired.content.decode())
     except UnicodeDecodeError:
         return None
     store_text(digest, redacted.text, redactions=redacted.count)

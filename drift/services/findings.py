@@ -20,7 +20,7 @@ from drift.core.lifecycles import ENDED, FINDING
 from drift.core.outcome import finding_event, occurrence_outcome
 from drift.core.verdict import OUT_OF_BAND
 from drift.models import Finding, Occurrence
-from drift.services.contents import base_text, live_text
+from drift.services.contents import base_text, base_values, live_text
 from drift.services.explanations import explain_finding
 
 if TYPE_CHECKING:
@@ -40,13 +40,23 @@ def update_findings(
         for occurrence in Occurrence.objects.filter(host=look.host, ended_at=None).select_related("finding")
     }
     drifted: list[tuple[DriftChange, Judged]] = []
+    seen_again: list[tuple[Finding, Judged]] = []
     ended: list[tuple[Occurrence, Judged]] = []
     for item in judged:
         if item.verdict in OUT_OF_BAND and not item.hidden:
-            drifted.append((_change_of(item, look, against), item))
+            before = open_here.get(item.resource)
+            if before is not None and _is_same_drift(before, item):
+                seen_again.append((before.finding, item))
+            else:
+                drifted.append((_change_of(item, look, against), item))
         elif item.resource in open_here:
             ended.append((open_here[item.resource], item))
     moved: set[str] = set()
+    for finding, item in sorted(seen_again, key=lambda pair: pair[0].fingerprint):
+        Finding.objects.filter(pk=finding.pk, last_seen_at__lt=look.started_at).update(
+            last_seen_at=look.started_at
+        )
+        _see_occurrence(finding, item, look, before_at)
     for change, item in sorted(drifted, key=lambda pair: pair[0].fingerprint):
         before = open_here.get(item.resource)
         finding = _see(change, item, look, before_at, before)
@@ -60,6 +70,11 @@ def update_findings(
         settle_finding(finding_id=finding_id)
 
 
+def _is_same_drift(occurrence: Occurrence, item: Judged) -> bool:
+    """Nothing on the host moved: it stays the finding it is, whatever the definition's values are by now."""
+    return bool(occurrence.base == to_json(item.base) and occurrence.live == to_json(item.live))
+
+
 def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
     return drift_change(
         resource=item.resource,
@@ -69,7 +84,7 @@ def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
         base_text=base_text(item, against),
         live_text=live_text(item.live),
         host=look.view,
-        template_values=item.desired.variables if item.desired else {},
+        template_values=base_values(item, against),
     )
 
 
@@ -78,18 +93,16 @@ def _see(
 ) -> Finding:
     """The finding of this change, made or found, with this host among its occurrences."""
     now = look.started_at
-    Finding.objects.bulk_create(
-        [
-            Finding(
-                fingerprint=change.fingerprint,
-                resource=item.resource,
-                change=change.summary,
-                first_seen_at=now,
-                last_seen_at=now,
-            )
-        ],
-        ignore_conflicts=True,
-    )
+    if not Finding.objects.filter(fingerprint=change.fingerprint).exists():
+        # Another host may be recorded with the same drift at this moment: one of the two inserts counts.
+        new = Finding(
+            fingerprint=change.fingerprint,
+            resource=item.resource,
+            change=change.summary,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        Finding.objects.bulk_create([new], ignore_conflicts=True)
     finding = Finding.objects.select_for_update().get(fingerprint=change.fingerprint)
     is_new = not finding.occurrences.exists()
     if finding.state in ENDED:

@@ -166,6 +166,24 @@ def test_drift_where_the_definition_moved_too_is_a_conflict_of_the_same_finding(
     }
 
 
+def test_a_finding_stays_one_while_the_template_s_values_move_under_it(fleet: Fleet) -> None:
+    fleet.look()
+    edit(fleet, "web-1", "workers 4", "workers 64")
+    fleet.look("web-1")
+    before = only_finding()
+    moved = DEFINITION["base/resources.yaml"].replace("workers: 4", "workers: 6")
+    edit(fleet, "web-2", "workers 4", "workers 64")
+    fleet.define({**DEFINITION, "base/resources.yaml": moved})
+    fleet.look()
+    fleet.earlier = fleet.definition
+    fleet.look()
+    assert only_finding().pk == before.pk
+    assert set(before.occurrences.values_list("host__name", "verdict")) == {
+        ("web-1", "conflict"),
+        ("web-2", "conflict"),
+    }
+
+
 def test_a_fix_that_somebody_committed_without_us_ends_as_proven(fleet: Fleet) -> None:
     fleet.look()
     edit(fleet, "web-1", "limit 10", "limit 99")

@@ -1,0 +1,197 @@
+"""One batch of a scan: some hosts looked at over the network, each recorded as it comes in.
+
+The network runs on an event loop in a thread of its own and knows no database; results come over a queue to
+this thread, which writes each host in a fenced transaction of its own. So a batch that is taken over finds
+what was recorded, and looks only at the rest.
+"""
+
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from common import clock
+from common.services.jobs import Claim, LeaseKeeper, LostLease
+from deployments.collector.question import Limits, Question
+from deployments.collector.reasons import code_of
+from deployments.core.definition.model import DefinitionError, DesiredManifest
+from deployments.core.states import Absent, Present, State
+from deployments.queries.definitions import definition_at, desired_for, head_revision
+from deployments.transport.base import Transport
+from deployments.transport.local import LocalTransport
+from deployments.transport.ssh import Credential, SshTransport
+from drift.models import HostScan, HostState, Scan
+from drift.scanner import HostResult, Target, run, scan_targets
+from drift.scanner import Scan as NetworkScan
+from drift.services.observations import Against, Look, record_look
+from inventory.core.connection import HostConnection, OpenCredential
+from inventory.models import Host
+from inventory.models.host import LOCAL
+from inventory.queries.connections import connections_for
+from inventory.queries.hosts import host_view
+from inventory.services.credentials import open_credentials
+
+log = structlog.get_logger()
+
+
+def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
+    """Look at the batch's hosts that this scan has not recorded yet. Raises LostLease when it is taken away."""
+    scan = Scan.objects.get(pk=claim.subject_id)
+    done = HostScan.objects.filter(scan=scan, host_id__in=claim.items).values_list("host_id", flat=True)
+    hosts = {host.pk: host for host in Host.objects.filter(pk__in=claim.items).exclude(pk__in=list(done))}
+    against = _what_to_compare_with(hosts.values())
+    stopping = threading.Event()
+    results = _look_at_all(hosts, against, cancelled=lambda: stopping.is_set() or keeper.lost)
+    try:
+        while (result := results.get()) is not None:
+            if isinstance(result, Exception):
+                raise result
+            host = hosts[result.target.context]
+            record_look(claim=claim, scan=scan, look=_look(host, result), against=against[host.pk])
+    finally:
+        stopping.set()
+    if keeper.lost:
+        raise LostLease(f"batch {claim.batch_id} was taken over or cancelled")
+
+
+Results = queue.Queue["HostResult | Exception | None"]
+
+
+def _look_at_all(
+    hosts: dict[UUID, Host], against: dict[UUID, Against], *, cancelled: Callable[[], bool]
+) -> Results:
+    """Start looking, in a thread; what comes back is each result, an exception if looking broke, then None."""
+    results: Results = queue.Queue()
+    ways = _ways(hosts)
+    targets = [_target(host, against[pk]) for pk, host in hosts.items()]
+    scan = NetworkScan(
+        open_transport=lambda target: ways[target.context],
+        nonce=lambda: f"n{secrets.token_hex(16)}",
+        clock=lambda: clock.now().timestamp(),
+        hmac_key=settings.HMAC_KEY or None,
+        limits=Limits(session_seconds=settings.SCAN_HOST_SECONDS),
+        attempts=2,
+    )
+
+    def look() -> None:
+        try:
+            run(
+                scan_targets(
+                    targets,
+                    scan,
+                    on_result=results.put,
+                    concurrency=settings.SCAN_CONCURRENCY,
+                    cancelled=cancelled,
+                )
+            )
+        except Exception as error:  # handed to the thread that can give the batch back
+            results.put(error)
+        finally:
+            results.put(None)
+
+    threading.Thread(target=look, name="scan", daemon=True).start()
+    return results
+
+
+def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
+    """The definition's head, and each host's manifest of it and of the revision it was last compared with."""
+    revision = head_revision()
+    definition = definition_at(revision)
+    revisions = dict(HostState.objects.filter(host__in=list(hosts)).values_list("host_id", "revision"))
+    result = {}
+    for host in hosts:
+        view = host_view(host)
+        earlier: DesiredManifest | None = None
+        last = revisions.get(host.pk)
+        if last and last != revision:
+            try:
+                earlier = desired_for(definition_at(last), view)
+            except (DefinitionError, LookupError):
+                log.warning("an earlier revision can't be read; diffs may lack a text", revision=last)
+        result[host.pk] = Against(revision, definition, desired_for(definition, view), earlier)
+    return result
+
+
+def _ways(hosts: dict[UUID, Host]) -> dict[UUID, Transport]:
+    connections = connections_for(hosts)
+    credentials = open_credentials({c.credential_id for c in connections.values() if c.credential_id})
+    return {
+        pk: transport_for(
+            connection, credentials.get(connection.credential_id) if connection.credential_id else None
+        )
+        for pk, connection in connections.items()
+    }
+
+
+def _target(host: Host, against: Against) -> Target:
+    return Target(
+        host=host.name,
+        question=_question(against.desired, against.definition.secret_paths),
+        wanted=WantedByDigest.unlike(against.desired),
+        context=host.pk,
+    )
+
+
+def transport_for(connection: HostConnection, credential: OpenCredential | None) -> Transport:
+    """The way to a host. Without a credential the connection fails at authentication, and says so."""
+    if connection.transport == LOCAL:
+        return LocalTransport(connection.root)
+    if credential is None:
+        login = Credential()
+    elif credential.kind == "password":
+        login = Credential(password=credential.secret.decode())
+    else:
+        login = Credential.private_key(credential.secret)
+    return SshTransport(
+        address=connection.address,
+        user=connection.user,
+        credential=login,
+        host_keys=connection.trusted_keys,
+        port=connection.port,
+        revoked_keys=connection.revoked_keys,
+    )
+
+
+def _question(desired: DesiredManifest, secret_paths: tuple[str, ...]) -> Question:
+    """What is declared, and no more; all of what should be gone, and of secrets, whose content is compared too."""
+    resources = {
+        name: None if isinstance(want.state, Absent) or want.how == "secret" else frozenset(want.attributes)
+        for name, want in desired.resources.items()
+    }
+    return Question(resources, tuple(desired.exhaustive), secret_paths)
+
+
+def _sha256(state: State) -> str | None:
+    return state.data.get("sha256") if isinstance(state, Present) else None
+
+
+class WantedByDigest:
+    """Content is fetched where it is not what the definition says; of undeclared entries always."""
+
+    def __init__(self, expected: dict[str, str | None]) -> None:
+        self._expected = expected
+
+    @classmethod
+    def unlike(cls, desired: DesiredManifest) -> "WantedByDigest":
+        return cls({name: _sha256(want.state) for name, want in desired.resources.items()})
+
+    def __call__(self, resource: str, state: State) -> bool:
+        return _sha256(state) != self._expected.get(resource)
+
+
+def _look(host: Host, result: HostResult) -> Look:
+    return Look(
+        host=host,
+        view=host_view(host),
+        started_at=clock.now() - timedelta(seconds=result.seconds),
+        seconds=result.seconds,
+        status=result.status,
+        reason=code_of(result.reason or ""),
+        detail=result.reason or "",
+        observation=result.observation,
+    )

@@ -1,7 +1,7 @@
 """How a bar is divided among verdicts: none that is there may vanish, however few it has."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from web.core.words import VERDICT_ORDER
 
@@ -10,7 +10,8 @@ WIDTH = 1_000
 _LEAST = 8
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """A verdict's piece of the bar: its start and width in thousandths, and its count."""
 
     verdict: str

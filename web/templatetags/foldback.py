@@ -116,7 +116,7 @@ def _piece(text: str, note: str) -> str:
 @register.filter
 def numbers(text: object) -> SafeString:
     """The page's first sentence with its counts set off."""
-    parts = sentences.number_parts(str(conditional_escape(text)))
+    parts = sentences.number_parts(conditional_escape(str(text)))
     return mark_safe("".join(f'<b class="num">{part}</b>' if is_count else part for is_count, part in parts))
 
 

@@ -105,6 +105,15 @@ class _Callbacks(RemoteCallbacks):
         self._credentials = remote.credentials
         self._attempts = 0
 
+    def certificate_check(self, certificate: Any, valid: bool, host: bytes) -> bool:
+        # pygit2's own default lets every SSH host key through; libgit2 has looked into known_hosts, so obey it.
+        if not valid:
+            shown = host.decode("ascii", "replace")
+            raise RemoteFailure(
+                f"the key or certificate of {shown} is unknown or has changed; nothing was sent to it"
+            )
+        return True
+
     def credentials(self, url: str, username_from_url: str | None, allowed_types: Any) -> Any:
         # libgit2 asks again for as long as it is answered, also after a wrong password.
         self._attempts += 1

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from config.child import signal_when_parent_dies
 from config.data_dir import CannotStart, DataDir, port_is_free, read_env, reset
-from config.engines import remove_home
+from config.engines import child_command, remove_home
 from config.service import Service
 from config.supervise import CHECKOUT
 
@@ -58,7 +58,7 @@ def data_dir(default: str) -> Path:
 
 
 def run_service(*, demo: bool) -> int:
-    """Steps: reset, engines, migrations, programs, readiness, demonstration data; then waits to be told to stop."""
+    """Steps: reset, engines, migrations, definition or demonstration, programs, readiness; then waits for a signal."""
     path = data_dir("var/demo" if demo else "var")
     host = os.environ.get("HOST") or "127.0.0.1"
     port = _port()
@@ -81,6 +81,10 @@ def run_service(*, demo: bool) -> int:
         say(
             f"\nFoldback is at {service.environment['FOLDBACK_URL']}/ after {time.monotonic() - began:.0f} s."
         )
+        if demo:
+            service.manage("demo_links", quiet=False)
+        else:
+            say('The first person: make manage ARGS="create_person NAME --role admin"')
         say(f"Data and logs: {path}. Ctrl-C stops everything.")
         service.wait()
     return 1
@@ -105,9 +109,10 @@ def run_exec(command: list[str]) -> int:
             service.start_engines()
             service.start_supervisor()
             service.wait_for_engines()
-            child = subprocess.Popen(command, env=service.operator_environment())
+            child = subprocess.Popen(child_command(command=tuple(command)), env=service.environment)
             try:
-                return child.wait()
+                status = child.wait()
+                return status if status >= 0 else 128 - status
             except Stop as stop:
                 # A terminal's Ctrl-C has reached the command too: let it say its last words.
                 if stop.number is not signal.SIGINT:

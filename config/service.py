@@ -14,7 +14,15 @@ from psycopg2 import sql
 from config.data_dir import CannotStart, DataDir, write_env
 from config.engines import DATABASE, OWNER_ROLE, SERVING_ROLE, EngineProgram, Engines
 from config.keys import APPLICATION_SECRETS, ENGINE_SECRETS
-from config.supervise import CHECKOUT, AppProgram, Supervisor, python, service_programs
+from config.supervise import (
+    CHECKOUT,
+    AppProgram,
+    Supervisor,
+    adopt_orphans,
+    end_children,
+    python,
+    service_programs,
+)
 
 ENGINE_SECONDS = 60.0
 READY_SECONDS = 90.0
@@ -43,11 +51,13 @@ class Service:
         self._supervisor: Supervisor | None = None
 
     def __enter__(self) -> "Service":
+        adopt_orphans()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._supervisor:
             self._supervisor.stop()
+        end_children()
         if self._engines and self.temporary:
             self._engines.remove()
 
@@ -102,9 +112,6 @@ class Service:
         """What a person's shell needs to act on this service."""
         ours = ("FOLDBACK_", "DATABASE_", "REDIS_", "DEFINITION_", "DATA_DIR")
         return {name: value for name, value in self.environment.items() if name.startswith(ours)}
-
-    def operator_environment(self) -> dict[str, str]:
-        return dict(self.environment)
 
     def wait_for_engines(self) -> None:
         """Until PostgreSQL answers; then makes roles and database."""

@@ -80,6 +80,9 @@ REDIS_URL = _required("REDIS_URL", "workers are told about work through it", "re
 
 DEFINITION_PATH = Path(env.str("DEFINITION_PATH", default=str(DATA_DIR / "definition.git")))
 DEFINITION_URL = env.str("DEFINITION_URL", default="")
+# How workers sign in to DEFINITION_URL: a token for https, or the path of a private key (with its .pub) for ssh.
+DEFINITION_TOKEN = env.str("DEFINITION_TOKEN", default="")
+DEFINITION_SSH_KEY = env.str("DEFINITION_SSH_KEY", default="")
 FOUR_EYES = env.str("FOUR_EYES", default="on").lower() not in {"off", "0", "false", "no"}
 
 SCAN_CONCURRENCY = env.int("FOLDBACK_SCAN_CONCURRENCY", default=50)
@@ -199,6 +202,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Fields of the same name (kind, state …) in different objects: what their choices are called.
+    "ENUM_NAME_OVERRIDES": {
+        "ChangeKind": "changemgmt.core.words.KINDS",
+        "RecordKind": "changemgmt.core.words.RECORD_KINDS",
+        "ApprovalVerdict": "changemgmt.core.words.VERDICTS",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL
@@ -220,6 +229,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "reopen-expired-waivers": {"task": "drift.tasks.reopen_expired_waivers_task", "schedule": 60.0},
+    "fetch-definition": {"task": "deployments.tasks.fetch_definition_task", "schedule": 60.0},
     "purge-idempotency-keys": {"task": "common.tasks.purge_idempotency_keys_task", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")

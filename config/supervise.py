@@ -96,7 +96,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, engines: list[EngineProgram], apps: list[AppProgram]) -> None:
-        """Writes the configuration and starts supervisord. Orphans of its programs become ours."""
+        """Writes the configuration and starts supervisord."""
         own = {
             "nodaemon": "true",
             "silent": "true",
@@ -117,7 +117,6 @@ class Supervisor:
         text += _group("service", [app.name for app in apps], priority=10)
         configuration = self.data.run / "supervisord.conf"
         write_private(configuration, text)
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
         command = python("-m", "supervisor.supervisord", "-n", "-c", str(configuration))
         with (self.data.log / "supervisord.out").open("wb") as out:
             self._process = subprocess.Popen(
@@ -145,7 +144,7 @@ class Supervisor:
         return True
 
     def stop(self) -> None:
-        """Stops everything that was started, and returns when no process of it is left."""
+        """Stops the programs in order: the service first, then the engines."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -153,7 +152,6 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        end_children()
 
     def tail(self, name: str, lines: int = 12) -> str:
         """The last lines of a program's log, for a person who must be told why it didn't start."""
@@ -162,6 +160,11 @@ class Supervisor:
         except OSError:
             return ""
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+
+def adopt_orphans() -> None:
+    """Processes below this one whose parent dies become ours, so that `end_children` finds them."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_children() -> None:

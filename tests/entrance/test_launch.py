@@ -176,3 +176,37 @@ def run(*arguments: str, directory: Path, **environment: str) -> subprocess.Comp
         text=True,
         timeout=60,
     )
+
+
+def test_a_run_that_is_killed_hard_takes_its_command_along_and_is_tidied_up_by_the_next(
+    started: list[Launched], tmp_path: Path
+) -> None:
+    first = Launched("exec", "--", "sh", "-c", "echo in $DATA_DIR; exec sleep 300", directory=tmp_path)
+    started.append(first)
+    first.wait_for("in /", seconds=60)
+    place = Path(first.said().partition("in ")[2].strip())
+    assert place.exists()
+    first.look()
+    first.process.kill()
+    until(lambda: first.left() == set(), 20, f"no process left: {first.left()}")
+    homes = set(ROOT_HOME.glob("*/temporary")) if os.geteuid() == 0 else set()
+
+    assert run("exec", "--", "true", directory=tmp_path).returncode == 0
+    assert not place.exists()
+    assert not any(
+        home.exists() and (home.parent / "origin").read_text().strip() == str(place) for home in homes
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_stop_ends_its_command_and_the_engines(
+    number: signal.Signals, started: list[Launched], tmp_path: Path
+) -> None:
+    code = "import subprocess, time; subprocess.Popen(['sleep', '300']); print('begun', flush=True); time.sleep(300)"
+    service = Launched("exec", "--", sys.executable, "-c", code, directory=tmp_path)
+    started.append(service)
+    service.wait_for("begun", seconds=60)
+    service.look()
+    os.killpg(service.process.pid, number)
+    assert service.process.wait(timeout=25) == 128 + number
+    assert service.left() == set()

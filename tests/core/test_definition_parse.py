@@ -173,6 +173,12 @@ def test_a_mistake_is_told_with_its_line_and_what_to_do(mistake: str) -> None:
     assert remedy in problem.remedy
 
 
+def test_what_a_message_quotes_is_short_and_harmless_to_a_terminal() -> None:
+    problem = only_problem(tree('"\\e[2J' + "x" * 600 + '": {}'))
+    assert problem.message.isprintable() and len(problem.message) < 500
+    assert "\\x1b[2J" in problem.message
+
+
 def test_known_sections_of_later_versions_may_stand_empty() -> None:
     definition = parse("packages: {}\nservices:\nsysctl: {}\nusers: ~\nfiles: {}\nsymlinks:\n")
     assert definition.layers["base"].declarations == {}

@@ -89,9 +89,7 @@ def mode(node: Node) -> Fault | None:
     digits = node.text.removeprefix("0o").lstrip("0")
     suggestion = digits.zfill(4) if re.fullmatch(r"[0-7]{1,4}", digits) else "0644"
     if not isinstance(node.value, str):
-        message = (
-            f"mode {node.text} is a number to YAML, and numbers lose their leading zero and octal meaning."
-        )
+        message = f"{node.text} is a number to YAML, which forgets leading zeros and knows no octal digits."
         return Fault(message, f'Write it in quotes with four digits: mode: "{suggestion}".')
     return Fault(
         f"'{node.text[:40]}' is not a mode.", f'Write four octal digits in quotes: mode: "{suggestion}".'

@@ -23,6 +23,7 @@ MAX_TEMPLATE_BYTES = 1024 * 1024
 MAX_SOURCE_BYTES = 8 * 1024 * 1024
 TEMPLATES = "templates"
 """Where the compiled templates lie in the cache of a Definition."""
+MAX_MESSAGE = 400
 MAX_PROBLEMS = 500
 """So many problems say enough; beyond them the list is cut, with the number of what was left out."""
 
@@ -157,8 +158,15 @@ def _too_large(path: str, limit: int, remedy: str) -> Problem:
     return Problem(path, None, f"the file is larger than {limit // (1024 * 1024)} MiB.", remedy)
 
 
+def _shown(text: str) -> str:
+    """A message quotes what it found, which may be long or hold what a terminal would obey."""
+    printable = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:MAX_MESSAGE])
+    return printable if len(text) <= MAX_MESSAGE else f"{printable}…"
+
+
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    ordered = sorted(set(problems), key=lambda problem: (problem.path, problem.line or 0, problem.message))
+    shown = {Problem(each.path, each.line, _shown(each.message), _shown(each.remedy)) for each in problems}
+    ordered = sorted(shown, key=lambda problem: (problem.path, problem.line or 0, problem.message))
     if len(ordered) <= MAX_PROBLEMS:
         return tuple(ordered)
     rest = len(ordered) - MAX_PROBLEMS

@@ -5,6 +5,7 @@ parent directories lead: out of the root, or to a secret, nothing seen there may
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from deployments.collector import reasons
 from deployments.collector.reasons import reason
@@ -26,6 +27,7 @@ class Listing:
         self._scene = scene
         self._undeclared = 0
         self._blind: str | None = None
+        self._room = scene.limits.entries * _BYTES_PER_ENTRY
 
     def step(self) -> Step:
         scene = self._scene
@@ -37,8 +39,7 @@ class Listing:
         for batch in batches(sorted({*scene.resources, *scene.exhaustive})):
             step.append((Ask("list", tuple(map(relative, batch))), self._list_taker(batch)))
         for top in scene.exhaustive:
-            room = scene.limits.entries * _BYTES_PER_ENTRY
-            step.append((Ask("tree", (room, relative(top))), self._tree_taker(top)))
+            step.append((Ask("tree", (self._room, relative(top))), self._tree_taker(top)))
         return step
 
     def settle(self) -> None:
@@ -112,8 +113,10 @@ class Listing:
             listed = self._scene.found.listed
             if listed[top] != reasons.NOT_ASKED:
                 return  # the directory itself could not be seen
-            records, why = records_of(reply)
             too_many = reason(reasons.OVER_LIMIT, f"more than {self._scene.limits.entries} entries")
+            if len(reply.body) >= self._room:
+                reply = replace(reply, failure=reply.failure or too_many)  # cut there, on the host
+            records, why = records_of(reply)
             self._undeclared += len(records.entries)
             if why is None and any(not name.startswith(inside) for name in records.paths):
                 why = reason(reasons.GARBLED, "a path outside the directory")

@@ -1,7 +1,7 @@
 # The entrance. Needs git, make, python3 (3.11 or newer) with venv; no Docker, no root.
 #
 #   make demo   everything, with a demonstration fleet and an outage under way   (RESET=1 starts over)
-#   make up     a single-node service for evaluation, data in var/               (PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEFINITION_URL)
+#   make up     a single-node service for evaluation, data in var/               (PORT, BIND, DATA_DIR, DATABASE_URL, REDIS_URL, DEFINITION_URL)
 #   make test   the whole suite                                                  (REQUIRE_ALL=1, ARGS="-k name")
 #   make check  format, lint, types, import contracts, migrations, OpenAPI, docs in step
 
@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-export PORT DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
+export PORT BIND DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up engines manage keys test check format docs bench lock venv venv-dev clean

@@ -60,7 +60,7 @@ def data_dir(default: str) -> Path:
 def run_service(*, demo: bool) -> int:
     """Steps: reset, engines, migrations, definition or demonstration, programs, readiness; then waits for a signal."""
     path = data_dir("var/demo" if demo else "var")
-    host = os.environ.get("HOST") or "127.0.0.1"
+    host = os.environ.get("BIND") or "127.0.0.1"
     port = _port()
     if not port_is_free(host, port):
         name = "demo" if demo else "up"

@@ -1,3 +1,17 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from inventory.api import credentials, hosts, imports, teams
+
+urlpatterns = [
+    path("hosts/", hosts.HostList.as_view()),
+    path("hosts/import/", imports.HostImportView.as_view()),
+    path("hosts/<str:host>/", hosts.HostDetail.as_view()),
+    path("hosts/<str:host>/decommission/", hosts.HostDecommission.as_view()),
+    path("teams/", teams.TeamList.as_view()),
+    path("teams/<str:team>/", teams.TeamDetail.as_view()),
+    path("people/", teams.PersonList.as_view()),
+    path("people/<str:person>/", teams.PersonDetail.as_view()),
+    path("credentials/", credentials.CredentialList.as_view()),
+    path("credentials/<str:credential>/", credentials.CredentialDetail.as_view()),
+    path("credentials/<str:credential>/rotate/", credentials.CredentialRotate.as_view()),
+]

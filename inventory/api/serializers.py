@@ -1,0 +1,176 @@
+"""Hosts, teams, people and credentials as JSON. What a field may hold is the services' to say."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from common.api.people_ref import PersonRef
+from common.models import Person
+from inventory.models import Credential, Host, HostKey, Team
+from inventory.models.credential import KINDS
+from inventory.models.host import TRANSPORTS
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class ObjectField(serializers.JSONField):
+    """A JSON object with any values."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            raise serializers.ValidationError('This is a JSON object: {"name": value}.')
+        return value
+
+
+class RolesField(serializers.ListField):
+    """Roles in order, later wins."""
+
+    child = serializers.CharField(max_length=63)
+
+
+class HostKeySerializer(serializers.ModelSerializer[HostKey]):
+    pinned_by = PersonRef(read_only=True, allow_null=True)
+
+    class Meta:
+        model = HostKey
+        fields = ("algorithm", "fingerprint", "public_key", "pinned_by", "pinned_at")
+
+
+class HostSerializer(serializers.ModelSerializer[Host]):
+    url = serializers.SerializerMethodField()
+    html_url = serializers.SerializerMethodField()
+    roles = RolesField(read_only=True)
+    team = serializers.CharField(source="team.name", default=None, read_only=True, allow_null=True)
+    credential = serializers.CharField(
+        source="credential.name", default=None, read_only=True, allow_null=True
+    )
+    variables = ObjectField(read_only=True)
+    facts = ObjectField(read_only=True)
+    enrolled = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Host
+        fields = (
+            "id", "url", "html_url", "created_at", "name", "environment", "roles", "team", "variables", "facts",
+            "address", "port", "user", "transport", "root", "credential", "state", "decommissioned_at", "enrolled",
+        )  # fmt: skip
+
+    def get_url(self, host: Host) -> str:
+        return f"/api/v1/hosts/{host.pk}/"
+
+    def get_html_url(self, host: Host) -> str:
+        return f"{settings.PUBLIC_URL}/hosts/{host.name}/"
+
+    def get_enrolled(self, host: Host) -> bool:
+        """Whether Foldback may connect: a key is pinned, or the host is a local folder."""
+        return host.transport == "local" or bool(host.has_keys)  # type: ignore[attr-defined]
+
+
+class HostDetailSerializer(HostSerializer):
+    host_keys = serializers.SerializerMethodField()
+
+    class Meta(HostSerializer.Meta):
+        fields = (*HostSerializer.Meta.fields, "host_keys")  # type: ignore[assignment]
+
+    @extend_schema_field(HostKeySerializer(many=True))
+    def get_host_keys(self, host: Host) -> Any:
+        keys = host.keys.filter(revoked_at=None).select_related("pinned_by").order_by("algorithm")
+        return HostKeySerializer(keys, many=True).data
+
+
+class UpdateHostRequest(serializers.Serializer[Any]):
+    environment = serializers.CharField(max_length=63, required=False)
+    roles = RolesField(required=False)
+    team = serializers.CharField(required=False, allow_null=True, help_text="name or id")
+    variables = ObjectField(required=False)
+    address = serializers.CharField(max_length=253, required=False, allow_blank=True)
+    port = serializers.IntegerField(required=False, min_value=1, max_value=65535)
+    user = serializers.CharField(max_length=63, required=False, allow_blank=True)
+    transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
+    root = serializers.CharField(max_length=4096, required=False, allow_blank=True)
+    credential = serializers.CharField(required=False, allow_null=True, help_text="name or id")
+
+
+class CreateHostRequest(UpdateHostRequest):
+    name = serializers.CharField(max_length=253)
+    environment = serializers.CharField(max_length=63)
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    url = serializers.SerializerMethodField()
+    lead = PersonRef(read_only=True)
+
+    class Meta:
+        model = Team
+        fields = ("id", "url", "created_at", "name", "description", "lead")
+
+    def get_url(self, team: Team) -> str:
+        return f"/api/v1/teams/{team.pk}/"
+
+
+class UpdateTeamRequest(serializers.Serializer[Any]):
+    lead = serializers.CharField(required=False, help_text="username or id")
+    description = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class CreateTeamRequest(UpdateTeamRequest):
+    name = serializers.CharField(max_length=63)
+    lead = serializers.CharField(help_text="username or id")
+
+
+class PersonSerializer(serializers.ModelSerializer[Person]):
+    url = serializers.SerializerMethodField()
+    leads = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Person
+        fields = ("id", "url", "created_at", "username", "name", "email", "role", "is_active", "leads")
+
+    def get_url(self, person: Person) -> str:
+        return f"/api/v1/people/{person.pk}/"
+
+    def get_leads(self, person: Person) -> list[str]:
+        """The teams that this person leads."""
+        return sorted(team.name for team in person.teams_led.all())
+
+
+class CredentialSerializer(serializers.ModelSerializer[Credential]):
+    """Never the secret: it can't be read back, only put in anew."""
+
+    url = serializers.SerializerMethodField()
+    created_by = PersonRef(read_only=True, allow_null=True)
+    rotated_by = PersonRef(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Credential
+        fields = (
+            "id", "url", "created_at", "name", "kind", "user", "public_key", "is_default", "seal_key", "created_by",
+            "rotated_at", "rotated_by", "tested_at", "tested_host", "test_result",
+        )  # fmt: skip
+
+    def get_url(self, credential: Credential) -> str:
+        return f"/api/v1/credentials/{credential.pk}/"
+
+
+class SecretField(serializers.CharField):
+    """A whole private key file, or a password; kept sealed and never shown again."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=20_000, trim_whitespace=False, write_only=True, **options)
+
+
+class UpdateCredentialRequest(serializers.Serializer[Any]):
+    user = serializers.CharField(max_length=63, required=False, allow_blank=True)
+    is_default = serializers.BooleanField(required=False)
+
+
+class CreateCredentialRequest(UpdateCredentialRequest):
+    name = serializers.CharField(max_length=63)
+    kind = serializers.ChoiceField(choices=KINDS)
+    secret = SecretField()
+
+
+class RotateCredentialRequest(serializers.Serializer[Any]):
+    secret = SecretField()

@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -75,7 +75,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         if isinstance(error, exceptions.NotAuthenticated):
             detail = "Send `Authorization: Bearer fb_…`, or sign in to the console."
         elif isinstance(error, exceptions.Throttled):
-            headers["Retry-After"] = str(int(error.wait or 1))
+            headers["Retry-After"] = str(int(getattr(error, "wait", None) or 1))
             detail = str(error.detail)
         else:
             detail = str(error.detail)
@@ -84,12 +84,14 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         body = problem(404, detail="Nothing is at this address.", request_id=request_id)
     elif isinstance(error, PermissionDenied):
         body = problem(403, detail=str(error) or "You may not do this.", request_id=request_id)
-    elif isinstance(error, OperationalError):
+    elif isinstance(error, OperationalError | InterfaceError):
         log.exception("database unavailable")
         headers["Retry-After"] = "5"
         body = problem(
             503,
-            detail="The database does not answer. Nothing was recorded; try again.",
+            # A commit that errors may have committed: only an Idempotency-Key makes "again" safe.
+            detail="The database did not answer, so we don't know whether this was recorded. "
+            "Send it again with the same Idempotency-Key.",
             request_id=request_id,
         )
     else:

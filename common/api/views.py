@@ -5,7 +5,11 @@ import json
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import models, transaction
+from django.http import RawPostDataException, UnreadablePostError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -14,8 +18,9 @@ from rest_framework.views import APIView
 
 from common.api.auth import actor_of
 from common.api.pagination import Cursor
+from common.api.parsers import JsonParser
 from common.core.actor import Actor
-from common.core.errors import FieldError, Invalid, NotFound, PreconditionFailed
+from common.core.errors import FieldError, Invalid, NotFound, PreconditionFailed, TooLarge
 from common.services.idempotency import answer_once, find_answer
 
 M = TypeVar("M", bound=models.Model)
@@ -30,6 +35,7 @@ class ApiView(APIView):
     the transaction and whose result the handler finds in `self.prepared`.
     """
 
+    parser_classes = (JsonParser,)
     permissions: ClassVar[dict[str, str]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
     keeps_answer = True  # False when an answer holds a secret
@@ -44,6 +50,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self.body = _read_body(request)
         unknown = sorted(set(request.query_params) - self.allowed_parameters())
         if unknown:
             allowed = ", ".join(sorted(self.allowed_parameters())) or "none"
@@ -58,9 +65,7 @@ class ApiView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         handler = getattr(self, "post", None)
         if request.method == "POST" and handler is not None:
-            # Read before DRF's parsers take the stream: the digest of the request needs the bytes.
-            self._request_digest = _request_digest(request) if "Idempotency-Key" in request.headers else ""
-            self.post = self._idempotent(handler)  # type: ignore[method-assign,attr-defined]
+            self.post = self._idempotent(handler)
         return super().dispatch(request, *args, **kwargs)
 
     def _idempotent(self, handler: Any) -> Any:
@@ -76,7 +81,7 @@ class ApiView(APIView):
             identity = {
                 "client": str(actor.token_id or actor.person_id),
                 "key": key,
-                "request_digest": self._request_digest,
+                "request_digest": _request_digest(request, self.body),
             }
             kept = find_answer(**identity)
             if kept is None:
@@ -112,7 +117,8 @@ class ApiView(APIView):
         if not isinstance(self.request.data, dict):
             raise Invalid("The body must be a JSON object.")
         serializer = serializer_class(data=self.request.data)
-        known = set(serializer.fields)  # type: ignore[attr-defined]
+        fields: Any = serializer.fields  # type: ignore[attr-defined]
+        known = {name for name, field in fields.items() if not field.read_only}
         unknown = sorted(set(self.request.data) - known)
         if unknown:
             raise Invalid(
@@ -168,8 +174,23 @@ class ListView(ApiView):
         return self.serializer_class(page, many=True, context={"request": self.request}).data
 
 
-def _request_digest(request: Any) -> str:
-    return hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode() + request.body).hexdigest()
+def _read_body(request: Request) -> bytes:
+    """The bytes of the body, before a parser takes the stream: there is a cap on them, and keys need a digest."""
+    try:
+        return bytes(request._request.body)
+    except RequestDataTooBig:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        raise TooLarge(
+            f"The body is larger than {most // 1_000_000} MB, which is the most taken here."
+        ) from None
+    except RawPostDataException:  # a form, read while looking for its CSRF token
+        raise UnsupportedMediaType(request.content_type) from None
+    except UnreadablePostError:
+        raise ParseError("The body ended before it was whole.") from None
+
+
+def _request_digest(request: Request, body: bytes) -> str:
+    return hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode() + body).hexdigest()
 
 
 def _as_json(data: Any) -> Any:
@@ -191,9 +212,9 @@ def find_by_reference(queryset: models.QuerySet[M], text: str, *, name_field: st
         found = queryset.filter(pk=UUID(text)).first()
     except ValueError:
         head, _, number = text.partition("-")
-        if prefix and head.upper() == prefix and number.isdigit() and len(number) < 19:
+        if prefix and head.upper() == prefix and number.isascii() and number.isdigit() and len(number) < 19:
             found = queryset.filter(number=int(number)).first()
-        elif name_field:
+        elif name_field and "\0" not in text:
             found = queryset.filter(**{name_field: text}).first()
     if found is None:
         raise NotFound(f"There is no {model._meta.verbose_name} {text}.")

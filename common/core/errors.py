@@ -33,6 +33,12 @@ class Invalid(FoldbackError):
     title = "The request can't be used as it is"
 
 
+class TooLarge(FoldbackError):
+    status = 413
+    type = "too-large"
+    title = "The request is too large"
+
+
 class Unprocessable(FoldbackError):
     status = 422
     type = "unprocessable"

@@ -40,7 +40,9 @@ ALL_PERMISSIONS = frozenset().union(*PERMISSIONS.values())
 
 _WORDS = {
     "change.approve": "approve or refuse changes",
+    "change.edit": "edit or claim changes",
     "change.log": "log changes",
+    "read": "read anything",
     "credential.edit": "create or rotate credentials",
     "decision.propose": "decide on findings",
     "deployment.report": "report deployments",
@@ -55,13 +57,23 @@ def may(role: str, permission: str) -> bool:
     return permission in PERMISSIONS.get(role, frozenset())
 
 
+def allows(actor: Actor, permission: str) -> bool:
+    """Whether this actor may: by role, and within what its token is narrowed to."""
+    return may(actor.role, permission) and (actor.narrowed_to is None or permission in actor.narrowed_to)
+
+
 def require(actor: Actor, permission: str) -> None:
     """Raise NotPermitted, naming what is missing and who has it."""
     if permission not in ALL_PERMISSIONS:
         raise ValueError(f"no such permission: {permission}")
-    if not may(actor.role, permission):
-        who = ", ".join(role for role in ROLES if may(role, permission))
-        what = _WORDS.get(permission, permission)
+    if allows(actor, permission):
+        return
+    what = _WORDS.get(permission, permission)
+    if may(actor.role, permission):
         raise NotPermitted(
-            f"{actor.label} has the role {actor.role}, which may not {what}. Roles that may: {who}."
+            f"The token of {actor.label} may not {what}: it is narrowed to other things, or its sponsor may not either."
         )
+    who = ", ".join(role for role in ROLES if may(role, permission))
+    raise NotPermitted(
+        f"{actor.label} has the role {actor.role}, which may not {what}. Roles that may: {who}."
+    )

@@ -30,9 +30,9 @@ class NextValue(models.Func):
         self.sequence = sequence
         super().__init__(models.Value(sequence), output_field=models.BigIntegerField())
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, tuple[()]]:
         # Inlined: a column default can't take parameters.
-        return f"nextval('{self.sequence}')", []
+        return f"nextval('{self.sequence}')", ()
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         return ("common.models.base.NextValue", (self.sequence,), {})

@@ -195,13 +195,14 @@ def _emit_finished(job: Job) -> None:
 def cancel_job(*, actor: Actor, job: Job) -> None:
     """Stop a job: no further batch is taken, running ones stop at their next lease renewal."""
     with transaction.atomic():
+        # Batches before the job, as those who finish a batch lock them: the other way round is a deadlock.
+        held = JobBatch.objects.filter(job=job, state__in=("pending", "running")).order_by("pk")
+        batches = list(held.select_for_update().values_list("pk", flat=True))
         locked = Job.objects.select_for_update().get(pk=job.pk)
         if locked.state not in ("queued", "running"):
             raise Conflict(f"{job} is already {locked.state}.")
         now = clock.now()
-        JobBatch.objects.filter(job=job, state__in=("pending", "running")).update(
-            state="cancelled", lease_until=None
-        )
+        JobBatch.objects.filter(pk__in=batches).update(state="cancelled", lease_until=None)
         transition(
             actor=actor,
             lifecycle=JOB,

@@ -53,6 +53,8 @@ def create_token(
         raise Invalid("A token lives between 1 and 366 days.")
     if actor.kind == "person" and actor.person_id != sponsor.pk:
         roles.require(actor, "token.any")
+        if role != roles.AUTOMATION:  # with one, an admin could approve as somebody else
+            raise NotPermitted(f"A token that acts as {sponsor.username} is made by {sponsor.username} only.")
     if actor.is_program:
         raise NotPermitted("A program may not create tokens.")
     prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
@@ -79,7 +81,7 @@ def create_token(
 def find_token(*, text: str) -> Token | None:
     """The live token with this text, or None."""
     parts = text.split("_", 2)
-    if len(parts) != 3 or parts[0] != "fb":
+    if len(parts) != 3 or parts[0] != "fb" or not parts[1].isalnum():
         return None
     token = Token.objects.select_related("sponsor").filter(prefix=parts[1]).first()
     if token is None or not secrets.compare_digest(bytes(token.digest), _digest(text)):
@@ -94,14 +96,27 @@ def actor_for_person(person: Person) -> Actor:
 
 
 def actor_for_token(token: Token) -> Actor:
-    """A token with a person's role acts as its sponsor; an automation token is a program they answer for."""
-    sponsor = token.sponsor
+    """A token with a person's role acts as its sponsor; an automation token is a program they answer for.
+
+    It never has more than its scopes, and one that acts as its sponsor never more than the sponsor's own role.
+    """
+    sponsor, scopes = token.sponsor, frozenset(token.scopes)
     if token.role == roles.AUTOMATION:
         return Actor(
-            kind="program", label=token.name, role=roles.AUTOMATION, person_id=sponsor.pk, token_id=token.pk
+            kind="program",
+            label=token.name,
+            role=roles.AUTOMATION,
+            person_id=sponsor.pk,
+            token_id=token.pk,
+            narrowed_to=scopes or None,
         )
     return Actor(
-        kind="person", label=sponsor.username, role=token.role, person_id=sponsor.pk, token_id=token.pk
+        kind="person",
+        label=sponsor.username,
+        role=token.role,
+        person_id=sponsor.pk,
+        token_id=token.pk,
+        narrowed_to=roles.PERMISSIONS[sponsor.role] & (scopes or roles.ALL_PERMISSIONS),
     )
 
 

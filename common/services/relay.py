@@ -25,14 +25,22 @@ def _quiet_since() -> datetime:
 def announce_pending(*, publish: Callable[[str, UUID], None]) -> int:
     """Publish every batch and delivery that is due; returns how many.
 
-    `publish(task name, id)` talks to the broker, so it is called after the transaction that marked the rows;
-    if it raises, the marks run out and the next round tries again.
+    `publish(task name, id)` talks to the broker, so it is called after the transaction that marked the rows. If
+    it raises, what was not published loses its mark, and the next round tries again at once.
     """
     count = 0
-    for task, claim in (("common.deliver_event", _due_deliveries), ("common.run_batch", _due_batches)):
-        for row_id in claim():
-            publish(task, row_id)
-            count += 1
+    for task, model, claim in (
+        ("common.deliver_event", EventDelivery, _due_deliveries),
+        ("common.run_batch", JobBatch, _due_batches),
+    ):
+        while due := claim():
+            for index, row_id in enumerate(due):
+                try:
+                    publish(task, row_id)
+                except Exception:
+                    model._default_manager.filter(pk__in=due[index:]).update(announced_at=None)
+                    raise
+                count += 1
     return count
 
 

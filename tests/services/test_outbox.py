@@ -1,0 +1,117 @@
+"""Events: written with what happened, heard at least once, taken effect exactly once."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from common.models import EventDelivery, OutboxEvent, Person
+from common.services.outbox import MAX_ATTEMPTS, deliver_event, emit_event
+from tests.factories import person
+
+pytestmark = pytest.mark.django_db
+
+HEARD: list[tuple[str, UUID, dict[str, Any]]] = []
+
+
+def hears(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
+    HEARD.append((type, subject_id, data))
+
+
+def breaks(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
+    Person.objects.filter(pk=subject_id).update(name="half done")
+    raise RuntimeError("the other side is away")
+
+
+def breaks_the_transaction(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
+    Person.objects.create(username="ana")
+
+
+HEARS, BREAKS, BREAKS_TRANSACTION = (
+    f"tests.services.test_outbox.{name}" for name in ("hears", "breaks", "breaks_the_transaction")
+)
+
+
+@pytest.fixture(autouse=True)
+def listeners(settings: Any) -> None:
+    HEARD.clear()
+    settings.EVENT_CONSUMERS = {
+        "tea.ready": [HEARS],
+        "kettle.broken": [BREAKS, HEARS],
+        "cup.broken": [BREAKS_TRANSACTION],
+    }
+
+
+def deliveries(event: OutboxEvent) -> list[EventDelivery]:
+    return list(event.deliveries.order_by("consumer"))
+
+
+def test_each_consumer_gets_a_delivery_of_its_own() -> None:
+    event = emit_event(type="kettle.broken", subject=person("ana"), data={"at": "noon"})
+    assert sorted(d.consumer for d in deliveries(event)) == sorted([BREAKS, HEARS])
+
+
+def test_an_event_that_nobody_hears_is_kept_all_the_same() -> None:
+    event = emit_event(type="tree.fell", subject=person("ana"))
+    assert not event.deliveries.exists()
+    assert OutboxEvent.objects.filter(type="tree.fell").exists()
+
+
+def test_an_event_vanishes_with_the_transaction_it_was_written_in() -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        emit_event(type="tea.ready", subject=person("ana"))
+        raise RuntimeError("changed my mind")
+    assert not OutboxEvent.objects.exists()
+    assert not EventDelivery.objects.exists()
+
+
+def test_delivering_runs_the_consumer_once_and_marks_it() -> None:
+    [delivery] = deliveries(emit_event(type="tea.ready", subject=person("ana"), data={"cups": 2}))
+    assert deliver_event(delivery_id=delivery.pk) is True
+    assert deliver_event(delivery_id=delivery.pk) is False
+    assert list(HEARD) == [("tea.ready", person("ana").pk, {"cups": 2})]
+    delivery.refresh_from_db()
+    assert delivery.done_at is not None
+
+
+def test_one_broken_consumer_does_not_keep_the_others_from_hearing() -> None:
+    ana = person("ana")
+    broken, fine = deliveries(emit_event(type="kettle.broken", subject=ana))
+    assert deliver_event(delivery_id=broken.pk) is False
+    assert deliver_event(delivery_id=fine.pk) is True
+    assert len(HEARD) == 1
+    ana.refresh_from_db()
+    assert ana.name == "Ana"  # what the broken one had half done is undone
+    broken.refresh_from_db()
+    assert (broken.attempts, broken.error) == (1, "RuntimeError: the other side is away")
+    assert broken.done_at is None
+
+
+def test_a_consumer_that_breaks_its_transaction_is_noted_too() -> None:
+    [delivery] = deliveries(emit_event(type="cup.broken", subject=person("ana")))
+    assert deliver_event(delivery_id=delivery.pk) is False
+    delivery.refresh_from_db()
+    assert delivery.attempts == 1
+    assert "IntegrityError" in delivery.error
+
+
+def test_a_consumer_that_never_works_is_set_aside_visibly() -> None:
+    broken = EventDelivery.objects.get(
+        event=emit_event(type="kettle.broken", subject=person("ana")), consumer=BREAKS
+    )
+    for _ in range(MAX_ATTEMPTS):
+        assert EventDelivery.objects.get(pk=broken.pk).set_aside_at is None
+        deliver_event(delivery_id=broken.pk)
+    broken.refresh_from_db()
+    assert broken.set_aside_at is not None
+    assert broken.attempts == MAX_ATTEMPTS
+    deliver_event(delivery_id=broken.pk)
+    broken.refresh_from_db()
+    assert broken.attempts == MAX_ATTEMPTS
+
+
+def test_the_database_keeps_one_delivery_for_each_event_and_consumer() -> None:
+    event = emit_event(type="tea.ready", subject=person("ana"))
+    with pytest.raises(IntegrityError, match="delivery_once"), transaction.atomic():
+        EventDelivery.objects.create(event=event, consumer=HEARS)

@@ -46,7 +46,7 @@ def refuse_change(*, actor: Actor, change: Change, reason: str, digest: str = ""
 
 def void_approval(*, actor: Actor, change: Change, reason: str) -> Change:
     """What was approved is no longer what would be done: back to proposed. Emits `change.voided`."""
-    if not roles.may(actor.role, "change.approve"):
+    if not roles.allows(actor, "change.approve"):
         roles.require(actor, "change.edit")
     reason = clean_text("reason", reason, required=True)
     with transaction.atomic():

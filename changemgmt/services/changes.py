@@ -200,7 +200,7 @@ def _clean(name: str, value: Any, change: Change) -> Any:
 
 def _check_may_edit(actor: Actor, change: Change, fields: Mapping[str, Any]) -> None:
     own = actor.person_id is not None and actor.person_id in (change.owner_id, change.requested_by_id)
-    if not own and actor.kind != "system" and not roles.may(actor.role, "change.approve"):
+    if not own and actor.kind != "system" and not roles.allows(actor, "change.approve"):
         raise NotPermitted(
             f"{change} is {change.owner.username}'s: its owner or a release manager can correct it."
         )

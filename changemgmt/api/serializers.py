@@ -1,0 +1,118 @@
+"""Changes and approvals as JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from changemgmt.core import words
+from changemgmt.core.texts import TEXT_LENGTH, TITLE_LENGTH
+from changemgmt.models import Approval, Change
+from changemgmt.queries.approvals import approvers_for
+from changemgmt.services.changes import EXTERNAL_ID_LENGTH
+from common.api.people_ref import PersonRef
+
+
+class NamesField(serializers.ListField):
+    """A list of texts; what they may be is the services' to say."""
+
+    child = serializers.CharField(max_length=4200)
+
+
+class LinksField(serializers.JSONField):
+    """`{"ticket": "https://…", "findings": ["DRF-88"]}`; checked where it is kept."""
+
+
+class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+    change = serializers.CharField(source="change.reference", read_only=True)
+    approver = PersonRef(read_only=True)
+
+    class Meta:
+        model = Approval
+        fields = (
+            "id", "change", "verdict", "approver", "reason", "digest", "four_eyes", "created_at", "expires_at",
+            "voided_at", "void_reason",
+        )  # fmt: skip
+
+
+class ChangeSerializer(serializers.ModelSerializer[Change]):
+    url = serializers.SerializerMethodField()
+    html_url = serializers.SerializerMethodField()
+    owner = PersonRef(read_only=True)
+    requested_by = PersonRef(read_only=True)
+    hosts = serializers.ListField(child=serializers.CharField())
+    resources = serializers.ListField(child=serializers.CharField())
+    links = serializers.DictField()
+
+    class Meta:
+        model = Change
+        fields = (
+            "id", "reference", "url", "html_url", "created_at", "updated_at", "happened_at", "kind", "state", "title",
+            "description", "reason", "owner", "owner_source", "requested_by", "recorded_via", "hosts", "resources",
+            "selector", "external_id", "digest", "links",
+        )  # fmt: skip
+
+    def get_url(self, change: Change) -> str:
+        return f"/api/v1/changes/{change.pk}/"
+
+    def get_html_url(self, change: Change) -> str:
+        return f"/changes/{change.reference}/"
+
+
+class ChangeDetailSerializer(ChangeSerializer):
+    approvals = serializers.SerializerMethodField()
+    approvers = serializers.SerializerMethodField(help_text="who may approve it, while it is proposed")
+
+    class Meta(ChangeSerializer.Meta):
+        fields = (*ChangeSerializer.Meta.fields, "approvals", "approvers")  # type: ignore[assignment]
+
+    def get_approvals(self, change: Change) -> list[dict[str, Any]]:
+        approvals = change.approvals.select_related("approver", "change").order_by("created_at")
+        return ApprovalSerializer(approvals, many=True).data  # type: ignore[return-value]
+
+    def get_approvers(self, change: Change) -> list[dict[str, Any]]:
+        people = approvers_for(change) if change.state == "proposed" else []
+        return PersonRef(people, many=True).data  # type: ignore[return-value]
+
+
+class LogChangeRequest(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=TITLE_LENGTH, help_text="what was done, in one line")
+    description = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
+    kind = serializers.ChoiceField(
+        choices=words.RECORD_KINDS, required=False, help_text="emergency unless it says else"
+    )
+    owner = serializers.CharField(
+        max_length=64, required=False, help_text="username or id of who answers for it"
+    )
+    hosts = NamesField(required=False, help_text="host names, known to inventory or not")
+    selector = serializers.CharField(
+        required=False, allow_blank=True, help_text="hosts by selector, resolved now"
+    )
+    resources = NamesField(required=False, help_text="such as `file:/etc/nginx/nginx.conf`")
+    happened_at = serializers.DateTimeField(required=False, help_text="now, unless it says else")
+    external_id = serializers.CharField(
+        max_length=EXTERNAL_ID_LENGTH,
+        required=False,
+        help_text="yours: a second POST with it returns the first record",
+    )
+    links = LinksField(required=False)
+
+
+class UpdateChangeRequest(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
+    description = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
+    hosts = NamesField(required=False)
+    resources = NamesField(required=False)
+    happened_at = serializers.DateTimeField(required=False)
+
+
+class DecideRequest(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=["approve", "refuse"])
+    digest = serializers.CharField(
+        max_length=64, required=False, help_text="the change's `digest` as you read it; needed to approve"
+    )
+    comment = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=TEXT_LENGTH, required=False, help_text="needed to refuse")
+
+
+class WithdrawRequest(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)

@@ -1,6 +1,7 @@
 """A definition whose truth is a remote: its main, once fetched, is the only head.
 
-Fetching moves our main forward or not at all; pushing never forces. Addresses are checked before Git sees them.
+Fetching moves our main forward or not at all; pushing never forces. Addresses are checked before Git sees them,
+and a server that points to another address is not followed there.
 SSH host keys are those in the known_hosts file of the user that runs this: an unknown or changed key is refused.
 """
 
@@ -95,6 +96,9 @@ def push(repository: DefinitionRepository, remote: Remote, sha: str, *, branch: 
 
 
 def _anonymous(git: pygit2.Repository, remote: Remote) -> pygit2.Remote:
+    # libgit2 follows the first redirect to any host, and would answer its question for a password.
+    if "http.followRedirects" not in git.config or git.config["http.followRedirects"] != "false":
+        git.config["http.followRedirects"] = "false"
     return git.remotes.create_anonymous(remote.url)
 
 

@@ -7,7 +7,9 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pygit2
 import pytest
@@ -481,6 +483,51 @@ def test_a_remote_that_is_not_there_is_a_failure_and_changes_nothing(
     with pytest.raises(RemoteFailure):
         push(repository, Remote("https://127.0.0.1:1/x.git"), head)
     assert repository.head() == head
+
+
+def test_a_remote_that_points_elsewhere_is_not_followed_there(repository: DefinitionRepository) -> None:
+    elsewhere = Answering(401, {"WWW-Authenticate": "Basic realm=x"})
+    first = Answering(
+        302, {"Location": f"http://localhost:{elsewhere.port}/x/info/refs?service=git-upload-pack"}
+    )
+    remote = Remote("https://127.0.0.1/x", credentials=pygit2.UserPass("git", "hunter2"))
+    # Plain http is refused for a remote; a server without a certificate is all that a test can have.
+    object.__setattr__(remote, "url", f"http://127.0.0.1:{first.port}/x")
+    with elsewhere, first, pytest.raises(RemoteFailure, match="redirect"):
+        fetch(repository, remote)
+    assert (first.asked, elsewhere.asked) == (1, 0)
+
+
+class Answering(ThreadingHTTPServer):
+    """A web server that gives one answer to everything and counts how often it was asked."""
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            server: "Answering"
+
+            def do_GET(self) -> None:
+                self.server.asked += 1
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": "0"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked = 0
+        self.port = self.server_port
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> "Answering":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().__exit__(*args)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 4
 
 
+# A loopback address of this process's own: while Valkey is dead, nobody else's server may take its port.
+ADDRESS = f"127.90.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((ADDRESS, 0))
         return int(probe.getsockname()[1])
 
 
@@ -47,15 +51,16 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, self.redis_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{ADDRESS}:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
             "DATABASE_URL": self._serving_url(),
-            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
+            "REDIS_URL": f"redis://{ADDRESS}:{self.redis_port}/0",
             "DATA_DIR": str(folder),
             "DEFINITION_PATH": str(settings.DEFINITION_PATH),
             "FOLDBACK_ENV": "test",
+            "FOLDBACK_ALLOWED_HOSTS": ADDRESS,
             "FOLDBACK_URL": self.url,
             "FOLDBACK_LEASE_SECONDS": str(LEASE_SECONDS),
             "FOLDBACK_RELAY_POLL_SECONDS": "1",
@@ -98,10 +103,10 @@ class Stack:
         celery = [python, "-m", "celery", "-A", "config"]
         return {
             "valkey": [
-                str(valkey_server()), "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "",
+                str(valkey_server()), "--port", str(self.redis_port), "--bind", ADDRESS, "--save", "",
                 "--dir", str(self.folder),
             ],
-            "web": [python, "-m", "gunicorn", "--no-control-socket", "-b", f"127.0.0.1:{self.port}", "-w", "1", "--threads", "4", "config.wsgi"],
+            "web": [python, "-m", "gunicorn", "--no-control-socket", "-b", f"{ADDRESS}:{self.port}", "-w", "1", "--threads", "4", "config.wsgi"],
             "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"],
             "relay": [python, "manage.py", "relay"],
             "beat": [*celery, "beat", "--schedule", str(self.folder / "beat")],

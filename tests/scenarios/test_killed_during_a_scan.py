@@ -9,7 +9,7 @@ import pytest
 from common.models import JobBatch
 from drift.models import Finding, HostScan, Occurrence, Scan
 from tests.scenarios.shop import Shop
-from tests.scenarios.stack import LEASE_SECONDS, Stack, wait_until
+from tests.scenarios.stack import ADDRESS, LEASE_SECONDS, Stack, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def test_flushing_redis_in_the_middle_of_a_scan_still_completes(stack: Stack, tm
         with stack.client(shop.tokens["ana"]) as ana:
             scan = Scan.objects.get(pk=ana.post("/scans/", json={"hosts": "*"}).json()["id"])
         wait_until(lambda: not JobBatch.objects.filter(announced_at=None).exists(), what="the announcement")
-        redis.Redis(port=stack.redis_port).flushall()
+        redis.Redis(ADDRESS, stack.redis_port).flushall()
         stack.start("worker")
         wait_until(lambda: ended(scan), seconds=20 + 2 * LEASE_SECONDS, what="the end of the scan")
     assert HostScan.objects.filter(scan=scan).count() == 16

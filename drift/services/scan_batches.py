@@ -23,15 +23,12 @@ from deployments.core.definition.model import DefinitionError, DesiredManifest
 from deployments.core.states import Absent, Present, State
 from deployments.queries.definitions import definition_at, desired_for, head_revision
 from deployments.transport.base import Transport
-from deployments.transport.local import LocalTransport
-from deployments.transport.ssh import Credential, SshTransport
+from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
 from drift.scanner import HostResult, Target, run, scan_targets
 from drift.scanner import Scan as NetworkScan
 from drift.services.observations import Against, Look, record_look
-from inventory.core.connection import HostConnection, OpenCredential
 from inventory.models import Host
-from inventory.models.host import LOCAL
 from inventory.queries.connections import connections_for
 from inventory.queries.hosts import host_view
 from inventory.services.credentials import open_credentials
@@ -134,26 +131,6 @@ def _target(host: Host, against: Against) -> Target:
         question=_question(against.desired, against.definition.secret_paths),
         wanted=WantedByDigest.unlike(against.desired),
         context=host.pk,
-    )
-
-
-def transport_for(connection: HostConnection, credential: OpenCredential | None) -> Transport:
-    """The way to a host. Without a credential the connection fails at authentication, and says so."""
-    if connection.transport == LOCAL:
-        return LocalTransport(connection.root)
-    if credential is None:
-        login = Credential()
-    elif credential.kind == "password":
-        login = Credential(password=credential.secret.decode())
-    else:
-        login = Credential.private_key(credential.secret)
-    return SshTransport(
-        address=connection.address,
-        user=connection.user,
-        credential=login,
-        host_keys=connection.trusted_keys,
-        port=connection.port,
-        revoked_keys=connection.revoked_keys,
     )
 
 

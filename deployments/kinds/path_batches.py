@@ -30,8 +30,8 @@ def relative(path: str) -> str:
 
 
 def is_odd(path: str) -> bool:
-    """Whether sha256sum would escape the name on its line."""
-    return "\n" in path or "\\" in path
+    """Whether some sha256sum would write the name in another way on its line, which differs by version."""
+    return "\\" in path or any(character < " " or character == "\x7f" for character in path)
 
 
 def ancestors(path: str) -> list[str]:

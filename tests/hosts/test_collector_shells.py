@@ -1,0 +1,500 @@
+"""The real collector, run by real shells with real tools, on trees in temporary folders."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.collector.protocol import Collection, Limits, Observation, Question
+from deployments.collector.wire import Ask, program_input, split_answer
+from deployments.core.states import ABSENT, Present, State, Unknown
+from tests.fake_host import FakeHost
+
+NONCE = "n0123456789abcdef"
+KEY = b"k" * 32
+GNU_PATH = "/usr/bin:/bin"
+NOBODY = 65534
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def everything(resource: str, state: State) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Userland:
+    """A shell and the tools it finds."""
+
+    name: str
+    shell: tuple[str, ...]
+    path: str
+    root: str = ""
+    user: int | None = None
+
+    def run(self, program: bytes, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+        env = {"PATH": self.path, "FOLDBACK_ROOT": self.root, **environment}
+        if self.user is None:
+            return subprocess.run(self.shell, input=program, capture_output=True, env=env, timeout=60)
+        return subprocess.run(
+            self.shell,
+            input=program,
+            capture_output=True,
+            env=env,
+            timeout=60,
+            user=self.user,
+            group=self.user,
+            extra_groups=(),
+        )
+
+    def look(self, question: Question, **options: Any) -> Observation:
+        collection = Collection(question, nonce=NONCE, hmac_key=options.pop("hmac_key", KEY), **options)
+        while (program := collection.send()) is not None:
+            sent = time.time()
+            done = self.run(program)
+            assert done.stderr == b""
+            collection.receive(done.stdout, None, exit_status=done.returncode, times=(sent, time.time()))
+        return collection.result()
+
+    def at(self, root: Path) -> "Userland":
+        return replace(self, root=str(root))
+
+
+@pytest.fixture(scope="session")
+def busybox_path() -> Iterator[str]:
+    """A folder with BusyBox under all of its names, which other users may enter."""
+    binary = shutil.which("busybox")
+    if binary is None:
+        pytest.skip("no BusyBox (apt install busybox)")
+    folder = Path(tempfile.mkdtemp(prefix="foldback-busybox-"))
+    folder.chmod(0o755)
+    for applet in subprocess.run(
+        [binary, "--list"], capture_output=True, text=True, check=True
+    ).stdout.split():
+        (folder / applet).symlink_to(binary)
+    yield str(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["dash", "bash", "bash --posix", "busybox"])
+def userland(request: pytest.FixtureRequest) -> Userland:
+    if request.param == "busybox":
+        path = request.getfixturevalue("busybox_path")
+        return Userland("busybox", (f"{path}/sh", "-s"), path)
+    shell, *options = request.param.split()
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"no {shell}")
+    return Userland(request.param, (found, *options, "-s"), GNU_PATH)
+
+
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """An empty root that other users may enter, unlike pytest's own folders."""
+    root = Path(tempfile.mkdtemp(prefix="foldback-tree-"))
+    root.chmod(0o755)
+    (root / "etc").mkdir()
+    yield root
+    for directory, _, _ in os.walk(root):
+        os.chmod(directory, 0o755)
+    shutil.rmtree(root)
+
+
+def as_ordinary_user(userland: Userland) -> Userland:
+    """Somebody to whom permissions mean something."""
+    return replace(userland, user=NOBODY) if os.geteuid() == 0 else userland
+
+
+AWKWARD = [
+    "plain",
+    "with space",
+    "two  spaces ",
+    "it's",
+    'say "hi"',
+    "-rf",
+    "--help",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "$HOME",
+    ";reboot",
+    "a&b|c>d<e",
+    "back\\slash",
+    "\\0101",
+    "\\n",
+    "star*",
+    "[abc]",
+    "que?tion",
+    "#hash",
+    "~tilde",
+    "{a,b}",
+    "tab\there",
+    "carriage\rreturn",
+    "esc\x1b[31m",
+    "ünïcødé",
+    "日本語",
+    "e\u0301",
+    "\u202egnp.exe",
+    "%s%n%b",
+    "(paren)",
+    "!bang",
+    "equals=1",
+    "x" * 200,
+]
+WITH_NEWLINES = ["new\nline", "trailing\n", "\nleading", "forged\na\\0", "many\n\n\nlines"]
+
+
+def test_awkward_names_arrive_as_they_are(userland: Userland, tree: Path) -> None:
+    for name in AWKWARD:
+        (tree / "etc" / name).write_text(f"content of {name}")
+    question = Question.of([f"file:/etc/{name}" for name in AWKWARD])
+    found = userland.at(tree).look(question, wanted=everything)
+    for name in AWKWARD:
+        content = f"content of {name}".encode()
+        state = found.states[f"file:/etc/{name}"]
+        assert isinstance(state, Present), (name, state)
+        assert state.data["sha256"] == sha256(content)
+        assert found.contents[sha256(content)] == content
+    assert not (tree / "pwned").exists()
+    assert not list(tree.rglob("pwned"))
+
+
+def test_awkward_names_that_do_not_exist_are_absent(userland: Userland, tree: Path) -> None:
+    question = Question.of([f"file:/etc/{name}" for name in AWKWARD])
+    assert set(userland.at(tree).look(question).states.values()) == {ABSENT}
+
+
+def test_awkward_names_below_an_exhaustive_directory_are_listed_and_read(
+    userland: Userland, tree: Path
+) -> None:
+    top = tree / "etc" / "it's $(here) \\d"
+    top.mkdir()
+    for name in (*AWKWARD, *WITH_NEWLINES):
+        (top / name).write_text(name)
+    (top / "dir\nwith newline").mkdir()
+    (top / "dir\nwith newline" / "in\nside").write_text("deep")
+    (top / "link").symlink_to("to\nnew line \\x\n")
+    found = userland.at(tree).look(Question.of([], ["/etc/it's $(here) \\d"]), wanted=everything)
+    inside = "/etc/it's $(here) \\d/"
+    assert found.listed == {inside.rstrip("/"): None}
+    assert found.problems == ()
+    for name in (*AWKWARD, *WITH_NEWLINES):
+        assert found.states[f"file:{inside}{name}"].data["sha256"] == sha256(name.encode()), name  # type: ignore[union-attr]
+        assert found.contents[sha256(name.encode())] == name.encode()
+    assert found.states[f"file:{inside}dir\nwith newline/in\nside"].data["sha256"] == sha256(b"deep")  # type: ignore[union-attr]
+    assert found.states[f"symlink:{inside}link"].data["target"] == "to\nnew line \\x\n"  # type: ignore[union-attr]
+    assert f"directory:{inside}dir\nwith newline" in found.states
+    assert len(found.states) == len(AWKWARD) + len(WITH_NEWLINES) + 3
+
+
+def test_a_name_that_is_not_utf8_is_a_problem_and_its_neighbours_are_fine(
+    userland: Userland, tree: Path
+) -> None:
+    (tree / "etc" / "fine").write_text("x")
+    Path(os.fsdecode(os.fsencode(tree) + b"/etc/\xff\xfe")).write_text("x")
+    found = userland.at(tree).look(Question.of([], ["/etc"]))
+    assert set(found.states) == {"file:/etc/fine"}
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith("name is not UTF-8")
+
+
+def test_types_modes_owners_and_targets_are_told(userland: Userland, tree: Path) -> None:
+    (tree / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nana:x:4242:7::/:/bin/sh\n")
+    (tree / "etc/group").write_text("root:x:0:\nweb:x:4243:ana\n")
+    (tree / "etc/suid").write_text("x")
+    (tree / "etc/suid").chmod(0o4755)
+    (tree / "etc/sticky").mkdir()
+    (tree / "etc/sticky").chmod(0o1777)
+    (tree / "etc/dangling").symlink_to("/no/where else")
+    (tree / "etc/loop").symlink_to("loop")
+    os.mkfifo(tree / "etc/pipe", 0o600)
+    owned = {"owner": "root", "group": "root"}
+    if os.geteuid() == 0:
+        os.chown(tree / "etc/suid", 4242, 4243)
+        os.chmod(tree / "etc/suid", 0o4755)
+    else:
+        owned = {"owner": str(os.geteuid()), "group": str(os.getegid())}
+    names = [
+        "file:/etc/suid",
+        "directory:/etc/sticky",
+        "symlink:/etc/dangling",
+        "file:/etc/loop",
+        "file:/etc/pipe",
+    ]
+    found = userland.at(tree).look(Question.of(names))
+    theirs = {"owner": "ana", "group": "web"} if os.geteuid() == 0 else owned
+    assert dict(found.states) == {
+        "file:/etc/suid": Present({"type": "file", "mode": "4755", "sha256": sha256(b"x"), **theirs}),
+        "directory:/etc/sticky": Present({"type": "directory", "mode": "1777", **owned}),
+        "symlink:/etc/dangling": Present({"type": "symlink", "target": "/no/where else", **owned}),
+        "file:/etc/loop": Present({"type": "symlink", "target": "loop", **owned}),
+        "file:/etc/pipe": Present({"type": "other", "mode": "0600", **owned}),
+    }
+    assert found.evidence["file:/etc/suid"]["size"] == 1
+    assert abs(found.evidence["file:/etc/suid"]["mtime"] - (tree / "etc/suid").stat().st_mtime) < 1.1
+
+
+def test_denied_is_told_from_absent(userland: Userland, tree: Path) -> None:
+    shut = tree / "etc/shut"
+    shut.mkdir()
+    (shut / "in").write_text("x")
+    (tree / "etc/unreadable").write_text("x")
+    (tree / "etc/unreadable").chmod(0)
+    (tree / "etc/listed").mkdir()
+    (tree / "etc/listed/below").mkdir()
+    (tree / "etc/listed/below").chmod(0)
+    shut.chmod(0)
+    names = [
+        "file:/etc/shut/in",
+        "file:/etc/shut/no",
+        "file:/etc/unreadable",
+        "file:/etc/no",
+        "file:/etc/no/no",
+    ]
+    found = as_ordinary_user(userland).at(tree).look(Question.of(names, ["/etc/listed", "/etc/shut"]))
+    assert {name: found.states[name] for name in names} == {
+        "file:/etc/shut/in": Unknown("denied"),
+        "file:/etc/shut/no": Unknown("denied"),
+        "file:/etc/unreadable": Unknown("denied"),
+        "file:/etc/no": ABSENT,
+        "file:/etc/no/no": ABSENT,
+    }
+    assert found.listed == {"/etc/listed": "denied", "/etc/shut": "denied"}
+    assert isinstance(found.states["directory:/etc/listed/below"], Present)
+    assert found.state_of("file:/etc/listed/other") == Unknown("denied")
+
+
+def test_a_file_as_a_parent_means_absent(userland: Userland, tree: Path) -> None:
+    (tree / "etc/file").write_text("x")
+    found = userland.at(tree).look(Question.of(["file:/etc/file/below"]))
+    assert found.states["file:/etc/file/below"] == ABSENT
+
+
+def test_many_missing_paths_among_denied_ones_are_each_told_right(userland: Userland, tree: Path) -> None:
+    (tree / "etc/shut").mkdir(mode=0)
+    names = [f"file:/etc/none-{number}" for number in range(20)] + ["file:/etc/shut/x"]
+    found = as_ordinary_user(userland).at(tree).look(Question.of(names))
+    assert found.unknown() == {"file:/etc/shut/x": "denied"}
+    assert sum(state == ABSENT for state in found.states.values()) == 20
+
+
+@pytest.mark.parametrize("tool", ["sha256sum", "find", "head"])
+def test_a_missing_tool_is_unknown_by_its_name(
+    userland: Userland, tree: Path, tmp_path: Path, tool: str
+) -> None:
+    (tree / "etc/a").write_text("x")
+    bin_path = tmp_path / "bin"
+    bin_path.mkdir()
+    for name in {"sh", "find", "stat", "tr", "head", "date", "uname", "readlink", "sha256sum"} - {tool}:
+        found_at = shutil.which(name, path=userland.path)
+        assert found_at is not None
+        (bin_path / name).symlink_to(found_at)
+    # The collector adds the usual directories to PATH; here they must stay empty.
+    program_of = Userland("bare", userland.shell, str(bin_path), str(tree))
+    collection = Collection(
+        Question.of(["file:/etc/a", "file:/etc/no"], ["/etc"]), nonce=NONCE, wanted=everything
+    )
+    while (program := collection.send()) is not None:
+        bare = program.replace(b":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", b"")
+        assert bare != program
+        collection.receive(program_of.run(bare).stdout)
+    found = collection.result()
+    if tool == "sha256sum":
+        assert found.states["file:/etc/a"] == Unknown("tool missing: sha256sum")
+        assert found.states["file:/etc/no"] == ABSENT
+    elif tool == "find":
+        assert set(found.states.values()) == {Unknown("tool missing: find")}
+        assert found.listed == {"/etc": "tool missing: find"}
+    else:
+        assert isinstance(found.states["file:/etc/a"], Present)
+        assert found.listed == {"/etc": "tool missing: head"}
+        assert set(found.withheld.values()) == {"tool missing: head"}
+
+
+def test_a_file_that_changes_while_it_is_read_is_unknown(
+    userland: Userland, tree: Path, tmp_path: Path
+) -> None:
+    (tree / "etc/busy").write_text("x")
+    (tree / "etc/calm").write_text("x")
+    real = shutil.which("sha256sum", path=userland.path)
+    meddler = tmp_path / "sha256sum"
+    meddler.write_text(f'#!/bin/sh\n{real} "$@"\necho more >>{tree}/etc/busy\n')
+    meddler.chmod(0o755)
+    meddled = replace(userland, path=f"{tmp_path}:{userland.path}")
+    found = meddled.at(tree).look(Question.of(["file:/etc/busy", "file:/etc/calm"]))
+    assert found.unknown() == {"file:/etc/busy": "changed while being read"}
+
+
+def test_a_link_among_the_parents_is_followed_inside_the_root_and_not_out_of_it(
+    userland: Userland, tree: Path
+) -> None:
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/bin/tool").write_text("tool")
+    (tree / "bin").symlink_to("usr/bin")
+    (tree / "out").symlink_to("/etc")
+    (tree / "gone").symlink_to("/nowhere/at/all")
+    (tree / "up").symlink_to("../../../../../../etc")
+    names = [
+        "file:/bin/tool",
+        "file:/bin/no",
+        "file:/out/passwd",
+        "file:/out/no",
+        "file:/gone/x",
+        "file:/up/passwd",
+    ]
+    found = userland.at(tree).look(Question.of(names, ["/out"]), wanted=everything)
+    assert found.states["file:/bin/tool"].data["sha256"] == sha256(b"tool")  # type: ignore[union-attr]
+    assert found.states["file:/bin/no"] == ABSENT
+    for name in names[2:]:
+        assert found.states[name] == Unknown("outside the root"), name
+    assert list(found.contents.values()) == [b"tool"]
+    assert found.listed["/out"] == "not a directory: a symbolic link"
+
+
+def test_a_secret_behind_a_linked_directory_is_neither_read_nor_hashed(
+    userland: Userland, tree: Path
+) -> None:
+    (tree / "root/.ssh").mkdir(parents=True)
+    (tree / "root/.ssh/id_work").write_text("key")
+    (tree / "srv").mkdir()
+    (tree / "srv/conf").symlink_to("../root/.ssh")
+    names = ["file:/srv/conf/id_work", "file:/root/.ssh/id_work"]
+    found = userland.at(tree).look(Question.of(names), wanted=everything)
+    assert found.states[names[0]] == Unknown("secret path: reached through a symbolic link") or "hmac" in str(
+        found.states[names[0]]
+    )
+    assert sha256(b"key") not in repr(found)
+    assert not found.contents
+
+
+def test_the_clock_and_the_facts_are_told(userland: Userland, tree: Path) -> None:
+    (tree / "etc/hostname").write_text("web-1\n")
+    (tree / "etc/os-release").write_text('NAME="X"\nID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"')
+    found = userland.at(tree).look(Question.of([]))
+    assert found.clock_offset is not None
+    assert abs(found.clock_offset) < 2
+    assert found.facts["hostname"] == "web-1"
+    assert (found.facts["os_id"], found.facts["os_version"], found.facts["os_name"]) == (
+        "debian",
+        "12",
+        "Debian 12",
+    )
+    assert found.facts["kernel"].startswith("Linux ")
+
+
+def test_nothing_is_changed_and_nothing_is_left(userland: Userland, tree: Path, tmp_path: Path) -> None:
+    for number in range(300):
+        (tree / f"etc/file {number}").write_text(str(number))
+    before = {path: (path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in sorted(tree.rglob("*"))}
+    empty = tmp_path / "tmp"
+    empty.mkdir(mode=0o555)
+    collection = Collection(Question.of([f"file:/etc/file {n}" for n in range(300)], ["/etc"]), nonce=NONCE)
+    while (program := collection.send()) is not None:
+        # A shell that puts here-documents into files would fail here, and leave a trace of it.
+        done = userland.at(tree).run(program, TMPDIR=str(empty), HOME=str(empty))
+        assert done.stderr == b""
+        collection.receive(done.stdout)
+    assert not collection.result().unknown()
+    assert before == {
+        path: (path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in sorted(tree.rglob("*"))
+    }
+    assert list(empty.iterdir()) == []
+
+
+def test_a_program_that_was_cut_off_does_nothing(userland: Userland, tree: Path) -> None:
+    (tree / "etc/a").write_text("x")
+    program = program_input(NONCE, [Ask("list", ("./etc/a",)), Ask("hash", ("./etc/a",))])
+    assert NONCE.encode() + b" close" in userland.at(tree).run(program).stdout
+    size = len(program)
+    for cut in [*range(0, size - 120, size // 25), *range(size - 120, size - 12, 6)]:
+        assert userland.at(tree).run(program[:cut]).stdout == b"", program[:cut][-40:]
+
+
+def test_a_root_that_is_not_there_is_said(userland: Userland, tree: Path) -> None:
+    found = userland.at(tree / "nowhere").look(Question.of(["file:/etc/a"], ["/etc"]))
+    assert found.states["file:/etc/a"] == Unknown("root missing")
+    assert found.listed == {"/etc": "root missing"}
+
+
+def test_an_unknown_verb_is_told_and_the_rest_goes_on(userland: Userland, tree: Path) -> None:
+    done = userland.at(tree).run(program_input(NONCE, [Ask("teleport", ("x",)), Ask("clock")]))
+    framed = split_answer(done.stdout, NONCE, 2)
+    assert [reply.failure for reply in framed.replies] == ["not supported", None]
+
+
+def test_a_listing_is_cut_at_its_limit_on_the_host(userland: Userland, tree: Path) -> None:
+    for number in range(400):
+        (tree / f"etc/{number}").write_text("")
+    sizes: list[int] = []
+
+    class Measuring(Userland):
+        def run(self, program: bytes, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+            done = super().run(program, **environment)
+            sizes.append(len(done.stdout))
+            return done
+
+    measuring = Measuring(userland.name, userland.shell, userland.path, str(tree))
+    found = measuring.look(Question.of(["file:/etc/1"], ["/etc"]), limits=Limits(entries=20))
+    assert found.listed == {"/etc": "over limit: more than 20 entries"}
+    assert set(found.states) == {"file:/etc/1"}
+    assert max(sizes) < 20 * 400 + 4000
+
+
+def test_the_whole_machine_can_be_asked_without_a_root(userland: Userland) -> None:
+    found = userland.look(Question.of(["file:/etc/passwd", "directory:/etc", "file:/dev/null"]))
+    passwd = Path("/etc/passwd")
+    assert found.states["file:/etc/passwd"].data["sha256"] == sha256(passwd.read_bytes())  # type: ignore[union-attr]
+    assert found.states["directory:/etc"].data["owner"] == "root"  # type: ignore[union-attr]
+    assert found.states["file:/dev/null"].data["type"] == "other"  # type: ignore[union-attr]
+    assert found.facts["hostname"] == os.uname().nodename
+
+
+def test_the_host_in_memory_answers_as_the_real_program_does(tree: Path) -> None:
+    """So that tests, and the simulated fleet, may use it in its place."""
+    (tree / "etc/a b").write_text("secret = hunter2\n")
+    (tree / "etc/sub").mkdir(mode=0o2750)
+    (tree / "etc/sub/x").write_bytes(b"\0binary")
+    (tree / "etc/odd\nname").write_text("odd")
+    (tree / "bin").symlink_to("etc")
+    os.mkfifo(tree / "etc/pipe")
+    question = Question.of(["file:/etc/a b", "file:/bin/a b", "file:/etc/none", "symlink:/bin"], ["/etc"])
+    real = Userland("dash", ("/bin/sh", "-s"), GNU_PATH, str(tree)).look(question, wanted=everything)
+    host = FakeHost.of_tree(tree)
+    for path, node in list(host.nodes.items()):  # the fake does not follow links among parents by itself
+        if path.startswith(b"/etc/"):
+            host.nodes[b"/bin" + path[4:]] = node
+    collection = Collection(question, nonce=NONCE, hmac_key=KEY, wanted=everything)
+    while (program := collection.send()) is not None:
+        collection.receive(host.answer(program))
+    fake = collection.result()
+    assert fake.states == real.states
+    assert fake.listed == real.listed
+    assert fake.contents == real.contents
+    assert fake.withheld == real.withheld
+    assert fake.evidence == real.evidence
+
+
+def test_a_thousand_files_take_few_processes(tree: Path, tmp_path: Path) -> None:
+    """The cost on the host is that of its processes, so their number is what we hold."""
+    for number in range(1000):
+        (tree / f"etc/{number}").write_text(str(number))
+    log = tmp_path / "log"
+    wrappers = tmp_path / "bin"
+    wrappers.mkdir()
+    for name in ("find", "stat", "tr", "head", "date", "uname", "readlink", "sha256sum"):
+        real = shutil.which(name, path=GNU_PATH)
+        (wrappers / name).write_text(f'#!/bin/sh\necho {name} >>{log}\nexec {real} "$@"\n')
+        (wrappers / name).chmod(0o755)
+    counting = Userland("dash", ("/bin/sh", "-s"), f"{wrappers}:{GNU_PATH}", str(tree))
+    found = counting.look(Question.of([f"file:/etc/{number}" for number in range(1000)]))
+    assert not found.unknown()
+    assert len(log.read_text().split()) < 40

@@ -160,6 +160,18 @@ def test_lists_and_variables_are_replaced_whole() -> None:
     assert merged.resources["file:/a"].get("notify") == ["z"]
 
 
+def test_null_takes_back_one_attribute_and_leaves_the_others() -> None:
+    definition = parse_definition(
+        tree(
+            base='files:\n  /a: {content: a, mode: "0644"}\n  /b: {mode: "0644"}',
+            roles__web="files:\n  /a: {mode: ~}\n  /b: {mode: ~}",
+        )
+    )
+    merged = merge(definition, WEB_3)
+    assert set(merged.resources["file:/a"].attributes) == {"content"}
+    assert merged.resources["file:/b"].attributes == {}
+
+
 def test_taking_back_an_attribute_that_nobody_gave_declares_nothing() -> None:
     definition = parse_definition(tree(base="files:\n  /a: {mode: null}\n  /b: {}"))
     assert set(merge(definition, WEB_3).resources) == {"file:/b"}

@@ -1,16 +1,18 @@
 """Rendering: a host's desired manifest, and that no template can do harm."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployments.core.definition.merge import MAX_SHARED, merge
 from deployments.core.definition.model import DesiredResource, Origin
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.render import desired_manifest, desired_resource
-from deployments.core.states import ABSENT, Present, Unknown
+from deployments.core.states import ABSENT, Present, State, Unknown
 from inventory.core.host_view import HostView
 
 WEB_3 = HostView(
@@ -289,6 +291,95 @@ def test_the_hosts_own_variables_win_and_stay_its_own() -> None:
         for name, variables in (("a", {"colour": "green"}), ("b", {}), ("c", {"facts": 1, "host": 2}))
     ]
     assert contents == [b"green", b"red", b"red"]
+
+
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        ("{content: x}", Present({"type": "file", "sha256": hashlib.sha256(b"x").hexdigest()})),
+        ("{template: null}", Present({"type": "file"})),
+        ("{state: absent}", ABSENT),
+    ],
+)
+def test_a_template_that_a_later_layer_replaces_is_not_rendered(later: str, state: State) -> None:
+    files = {"base/templates/a": "{{ nothing }}", "roles/web/resources.yaml": f"files:\n  /a: {later}"}
+    made = desired("files:\n  /a: {template: a}", "file:/a", **files)
+    assert made.state == state
+    assert made.variables == {}
+
+
+def test_hosts_with_layers_of_their_own_share_all_that_those_do_not_touch() -> None:
+    count = MAX_SHARED + 20
+    own = {f"hosts/h{n}/resources.yaml": "files:\n  /b: {content: own}" for n in range(count)}
+    definition = parse_definition(tree("files:\n  /a: {content: a}\n  /b: {content: b}", **own))
+    manifests = [desired_manifest(definition, HostView(f"h{n}", "prod")) for n in range(count)]
+    base = desired_manifest(definition, HostView("other", "prod"))
+    assert all(each.resources["file:/a"] is base.resources["file:/a"] for each in manifests)
+    assert {each.resources["file:/b"].content for each in manifests} == {b"own"}
+    assert base.resources["file:/b"].content == b"b"
+    assert all(len(definition.cache[kind]) <= MAX_SHARED for kind in ("merged", "plans"))
+
+
+paths = st.sampled_from(["/a", "/b"])
+
+
+def section(**attributes: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    given = st.fixed_dictionaries(
+        {}, optional={name: st.none() | value for name, value in attributes.items()}
+    )
+    return st.dictionaries(paths, st.none() | given, max_size=2)
+
+
+state = st.sampled_from(["absent", "present"])
+declarations = st.fixed_dictionaries(
+    {},
+    optional={
+        "files": section(state=state, secret=st.just("s"), owner=st.sampled_from(["app", "www"])),
+        "directories": section(state=state, exhaustive=st.booleans()),
+        "symlinks": section(state=state, target=st.just("x")),
+    },
+).filter(
+    lambda made: all(
+        sum(section.get(path) is not None for section in made.values()) < 2 for path in ("/a", "/b")
+    )
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(declarations, min_size=1, max_size=4))
+def test_layers_say_what_one_layer_with_the_merged_result_would_say(layers: list[dict[str, Any]]) -> None:
+    roles = tuple(f"r{n}" for n in range(len(layers)))
+    host = HostView("web-3", "prod", roles)
+    definition = parse_definition(
+        tree(
+            "",
+            **{
+                f"roles/{role}/resources.yaml": json.dumps(made)
+                for role, made in zip(roles, layers, strict=True)
+            },
+        )
+    )
+    for role in roles:  # the parts that are shared are made by other hosts first, in another order
+        desired_manifest(definition, HostView("other", "prod", (role, *roles)))
+    merged = merge(definition, host)
+    manifest = desired_manifest(definition, host)
+    for resource in merged.conflicts:
+        assert isinstance(manifest.resources[resource].state, Unknown)
+    alone: dict[str, Any] = {}
+    for resource, declared in merged.resources.items():
+        if resource not in merged.conflicts:
+            values = {name: attribute.value for name, attribute in declared.attributes.items()}
+            alone.setdefault(declared.section, {})[declared.key] = values
+    single = desired_manifest(parse_definition(tree(json.dumps(alone))), host)
+    undisputed = {name: made for name, made in manifest.resources.items() if name not in merged.conflicts}
+    assert list(undisputed) == list(single.resources)
+    assert [(m.attributes, m.how, m.secret_name) for m in undisputed.values()] == [
+        (m.attributes, m.how, m.secret_name) for m in single.resources.values()
+    ]
+    assert [m.state for m in undisputed.values() if m.is_decided] == [
+        m.state for m in single.resources.values() if m.is_decided
+    ]
+    assert manifest.exhaustive == single.exhaustive
 
 
 names = st.sampled_from(["a", "b", "c"])

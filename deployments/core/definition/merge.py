@@ -5,7 +5,9 @@ takes back a resource, an attribute or a variable. Setting one of content, sourc
 back the others. A declaration that only takes attributes back declares nothing by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+from typing import TypeVar
 
 from deployments.core.definition.model import (
     Attribute,
@@ -16,8 +18,15 @@ from deployments.core.definition.model import (
     MergedResource,
     Origin,
 )
-from deployments.core.definition.sections import SECTIONS
+from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS
 from inventory.core.host_view import HostView
+
+MAX_SHARED = 256
+"""How many merges (and plans made of them) a definition keeps. Hosts of a role share one; a host with a layer
+of its own needs one of its own, which is made of the shared one and soon forgotten."""
+
+Made = TypeVar("Made")
+_keeping = Lock()
 
 
 def layers_for(host: HostView) -> tuple[str, ...]:
@@ -34,47 +43,79 @@ def layers_for(host: HostView) -> tuple[str, ...]:
 
 def merge(definition: Definition, host: HostView) -> Merged:
     """What the definition declares for a host. Hosts with the same existing layers share the answer."""
-    names = tuple(name for name in layers_for(host) if name in definition.layers)
-    key = ("merged", names)
-    if (merged := definition.cache.get(key)) is None:
-        merged = definition.cache[key] = merge_layers(definition.layers[name] for name in names)
-    return merged
+    return _merged(definition, tuple(name for name in layers_for(host) if name in definition.layers))
+
+
+def _merged(definition: Definition, names: tuple[str, ...]) -> Merged:
+    if not names:
+        return Merged()
+
+    def make() -> Merged:
+        return extend(_merged(definition, names[:-1]), definition.layers[names[-1]])
+
+    return shared(definition, "merged", names, make)
+
+
+def shared(definition: Definition, kind: str, names: tuple[str, ...], make: Callable[[], Made]) -> Made:
+    """What `make` makes for these layers, made once while it is in use; the longest unused is forgotten."""
+    kept = definition.cache.setdefault(kind, {})
+    with _keeping:
+        made: Made | None = kept.pop(names, None)
+    if made is None:
+        made = make()
+    with _keeping:
+        kept[names] = made
+        while len(kept) > MAX_SHARED:
+            del kept[next(iter(kept))]
+    return made
 
 
 def merge_layers(layers: Iterable[Layer]) -> Merged:
-    """The pure fold behind `merge`: layers in order, later wins."""
-    names: list[str] = []
-    variables: dict[str, Attribute] = {}
-    attributes: dict[str, dict[str, Attribute]] = {}
-    latest: dict[str, Declaration] = {}
+    """Layers in order, later wins."""
+    merged = Merged()
     for layer in layers:
-        names.append(layer.name)
-        _update(variables, layer.variables.items())
-        for resource, declaration in layer.declarations.items():
-            if declaration.attributes is None:
-                attributes.pop(resource, None)
-                continue
-            if resource not in attributes:
-                if declaration.attributes and _takes_back_only(declaration):
-                    continue
-                attributes[resource] = {}
-            _apply(attributes[resource], declaration)
-            latest[resource] = declaration
-    resources = {
-        resource: MergedResource(
-            section=latest[resource].section,
-            resource=resource,
-            key=latest[resource].key,
-            attributes=merged,
-            origin=latest[resource].origin,
-        )
-        for resource, merged in sorted(attributes.items())
-    }
-    return Merged(tuple(names), variables, resources, _conflicts(resources))
+        merged = extend(merged, layer)
+    return merged
+
+
+def extend(before: Merged, layer: Layer) -> Merged:
+    """One more layer on top; what it doesn't speak of is shared with `before`."""
+    variables = dict(before.variables)
+    _update(variables, layer.variables.items())
+    resources = dict(before.resources)
+    touched: set[str] = set()
+    for resource, declaration in layer.declarations.items():
+        existing = resources.pop(resource, None)
+        if declaration.attributes is None:
+            touched |= {resource} if existing else set()
+        elif existing is None and _takes_back_only(declaration):
+            continue
+        else:
+            touched.add(resource)
+            attributes = dict(existing.attributes) if existing else {}
+            _apply(attributes, declaration)
+            resources[resource] = MergedResource(
+                section=declaration.section,
+                resource=resource,
+                key=declaration.key,
+                attributes=attributes,
+                origin=declaration.origin,
+            )
+    conflicts = _conflicts(before, resources, touched)
+    return Merged(
+        layers=(*before.layers, layer.name),
+        variables=variables,
+        resources=dict(sorted(resources.items())) if touched else resources,
+        conflicts=conflicts,
+        before=before,
+        touched=frozenset(touched) | _changed(before.conflicts, conflicts),
+    )
 
 
 def _takes_back_only(declaration: Declaration) -> bool:
-    return all(attribute.value is None for attribute in (declaration.attributes or {}).values())
+    """Whether all it says is null. `{}` is not that: it says that the thing exists."""
+    given = declaration.attributes or {}
+    return bool(given) and all(attribute.value is None for attribute in given.values())
 
 
 def _apply(merged: dict[str, Attribute], declaration: Declaration) -> None:
@@ -94,19 +135,28 @@ def _update(merged: dict[str, Attribute], given: Iterable[tuple[str, Attribute]]
             merged[name] = attribute
 
 
-def _conflicts(resources: dict[str, MergedResource]) -> dict[str, str]:
+def _conflicts(before: Merged, resources: dict[str, MergedResource], touched: set[str]) -> dict[str, str]:
     """Paths that two layers declare as different kinds. Which layer is meant is not ours to guess: the later one
     has to take the earlier declaration back with null, and until then the state is unknown."""
-    by_path: dict[str, list[MergedResource]] = {}
-    for resource in resources.values():
-        if SECTIONS[resource.section].type is not None:
-            by_path.setdefault(resource.key, []).append(resource)
-    return {
-        resource.resource: _conflict(path, together)
-        for path, together in by_path.items()
-        if len(together) > 1
-        for resource in together
-    }
+    conflicts = dict(before.conflicts)
+    for path in {_path(resource) for resource in touched}:
+        kinds = [f"{section.kind}:{path}" for section in SECTIONS.values() if section.type is not None]
+        together = [resources[kind] for kind in kinds if kind in resources]
+        for kind in kinds:
+            conflicts.pop(kind, None)
+        if len(together) > 1:
+            conflicts |= {each.resource: _conflict(path, together) for each in together}
+    return conflicts
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def _path(resource: str) -> str:
+    """The path of a thing in the file system; for other kinds a name that no path is."""
+    kind, _, key = resource.partition(":")
+    return key if KIND_TO_SECTION[kind].type is not None else ""
 
 
 def _conflict(path: str, together: list[MergedResource]) -> str:

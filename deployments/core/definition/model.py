@@ -101,7 +101,7 @@ class Definition:
     """A whole definition at one revision. Compared by identity; safe to keep and to share between threads.
 
     `secret_paths` are the defaults and those added by definition.yaml. `files` is the tree it was parsed from
-    (repository path → bytes). `cache` holds merged and rendered parts that hosts with the same layers share.
+    (repository path → bytes). `cache` holds what is worked out once and shared between hosts; its size is bounded.
     """
 
     files: Mapping[str, bytes]
@@ -136,13 +136,17 @@ class MergedResource:
 class Merged:
     """The declarations of a list of layers, merged. `variables` are the definition's, without the host's own.
 
-    `conflicts` maps the resources that can't be decided (one path declared as two kinds) to the reason.
+    `conflicts` maps the resources that can't be decided (one path declared as two kinds) to the reason. `before`
+    is the same without the last layer, and `touched` the resources that the last layer changed: what is made
+    of a merge can be made of the one before it, which many hosts share.
     """
 
-    layers: tuple[str, ...]
-    variables: Mapping[str, Attribute]
-    resources: Mapping[str, MergedResource]
-    conflicts: Mapping[str, str]
+    layers: tuple[str, ...] = ()
+    variables: Mapping[str, Attribute] = field(default_factory=dict)
+    resources: Mapping[str, MergedResource] = field(default_factory=dict)
+    conflicts: Mapping[str, str] = field(default_factory=dict)
+    before: "Merged | None" = field(default=None, repr=False, compare=False)
+    touched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

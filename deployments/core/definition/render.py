@@ -5,11 +5,11 @@ rendered for each host. Content given as `content:` or `source:` is taken as it 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployments.core.definition.merge import merge
+from deployments.core.definition.merge import merge, shared
 from deployments.core.definition.model import (
     CONTENT_GROUP,
     Definition,
@@ -27,12 +27,12 @@ from inventory.core.host_view import HostView
 
 @dataclass(frozen=True)
 class _Plan:
-    """`resources` are complete but for those of `templates`, whose content each host gives."""
+    """`resources` are complete but for those of `templates`, whose content each host gives. The sets hold ids."""
 
-    resources: Mapping[str, DesiredResource]
-    templates: tuple[str, ...]
-    exhaustive: tuple[str, ...]
-    secret_paths: tuple[str, ...]
+    resources: Mapping[str, DesiredResource] = field(default_factory=dict)
+    templates: frozenset[str] = frozenset()
+    exhaustive: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
 
 
 def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
@@ -44,7 +44,7 @@ def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
         context = template_context(merged, host)
         for resource in plan.templates:
             resources[resource] = _rendered(definition, resources[resource], context)
-    return DesiredManifest(resources, plan.exhaustive, plan.secret_paths)
+    return DesiredManifest(resources, _paths(plan.exhaustive), _paths(plan.secrets))
 
 
 def desired_resource(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:
@@ -71,28 +71,43 @@ def template_context(merged: Merged, host: HostView) -> dict[str, Any]:
 
 
 def _plan(definition: Definition, merged: Merged) -> _Plan:
-    key = ("plan", merged.layers)
-    if (plan := definition.cache.get(key)) is None:
-        resources: dict[str, DesiredResource] = {}
-        for resource, declared in merged.resources.items():
-            resources[resource] = _planned(definition, declared, merged.conflicts.get(resource))
-        plan = definition.cache[key] = _Plan(
-            resources=resources,
-            templates=tuple(
-                name
-                for name, made in resources.items()
-                if made.how == "template" and isinstance(made.state, Present)
-            ),
-            exhaustive=tuple(
-                declared.key
-                for name, declared in merged.resources.items()
-                if declared.get("exhaustive") and isinstance(resources[name].state, Present)
-            ),
-            secret_paths=tuple(
-                declared.key for declared in merged.resources.values() if "secret" in declared.attributes
-            ),
-        )
-    return plan
+    if merged.before is None:
+        return _Plan()
+    before = merged.before
+
+    def make() -> _Plan:
+        return _extended(definition, _plan(definition, before), merged)
+
+    return shared(definition, "plans", merged.layers, make)
+
+
+def _extended(definition: Definition, plan: _Plan, merged: Merged) -> _Plan:
+    """The plan of the layers before, with what the last layer touched made anew."""
+    if not merged.touched:
+        return plan
+    resources = {name: made for name, made in plan.resources.items() if name not in merged.touched}
+    fresh = [merged.resources[name] for name in merged.touched if name in merged.resources]
+    for declared in fresh:
+        conflict = merged.conflicts.get(declared.resource)
+        resources[declared.resource] = _planned(definition, declared, conflict)
+    present = {each.resource for each in fresh if isinstance(resources[each.resource].state, Present)}
+    chosen = {
+        "templates": {name for name in present if resources[name].how == "template"},
+        "exhaustive": {
+            each.resource for each in fresh if each.get("exhaustive") and each.resource in present
+        },
+        "secrets": {each.resource for each in fresh if "secret" in each.attributes},
+    }
+    return _Plan(
+        resources=dict(sorted(resources.items())),
+        templates=plan.templates - merged.touched | chosen["templates"],
+        exhaustive=plan.exhaustive - merged.touched | chosen["exhaustive"],
+        secrets=plan.secrets - merged.touched | chosen["secrets"],
+    )
+
+
+def _paths(resources: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(resource.partition(":")[2] for resource in resources))
 
 
 def _planned(definition: Definition, declared: MergedResource, conflict: str | None) -> DesiredResource:

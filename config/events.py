@@ -6,10 +6,12 @@ exactly once (see common.services.outbox). A job handler does one batch of a job
 
 EVENT_CONSUMERS: dict[str, list[str]] = {
     "deployment.reported": ["drift.services.bases.apply_deployment"],
-    "change.approved": ["drift.services.decisions.begin_approved_decision"],
-    "change.rejected": ["drift.services.decisions.reopen_rejected_decision"],
+    "change.approved": ["drift.services.decision_events.begin_approved_decision"],
+    "change.rejected": ["drift.services.decision_events.reopen_rejected_decision"],
+    "change.withdrawn": ["drift.services.decision_events.reopen_rejected_decision"],
+    "change.voided": ["drift.services.decision_events.return_voided_decision"],
     "change.logged": ["drift.services.explanations.explain_by_change"],
-    "job.finished": ["drift.services.scans.finish_scan", "drift.services.decisions.finish_fold_back_job"],
+    "job.finished": ["drift.services.scans.finish_scan", "drift.services.decision_events.finish_fold_back_job"],
     "findings.committed": ["drift.services.scans.scan_for_proof"],
 }
 
@@ -17,4 +19,5 @@ JOB_HANDLERS: dict[str, str] = {
     "scan": "drift.services.scan_batches.run_scan_batch",
     "move-base": "drift.services.bases.run_move_base_batch",
     "fold-back": "drift.services.fold_back.run_fold_back_batch",
+    "settle-fold-back": "drift.services.fold_back.run_settle_batch",
 }

@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from deployments.api import definition, deployments
+
+urlpatterns = [
+    path("definition/revisions/", definition.RevisionList.as_view()),
+    path("definition/revisions/<str:sha>/", definition.RevisionDetail.as_view()),
+    path("definition/hosts/<str:host>/", definition.HostDefinition.as_view()),
+    path("deployments/", deployments.DeploymentList.as_view()),
+    path("deployments/<str:deployment>/", deployments.DeploymentDetail.as_view()),
+]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from common.core.errors import FieldError, FoldbackError, Unprocessable
-from deployments.core.definition.model import Problem
+from common.core.errors import FieldError, FoldbackError, NotFound, Unprocessable
+from deployments.core.definition.model import DefinitionError, Problem
 
 MAX_SHOWN = 50
 
@@ -16,24 +16,22 @@ class DefinitionUnavailable(FoldbackError):
     title = "The definition can't be reached"
 
 
-class DefinitionBroken(Unprocessable):
-    """The definition has problems at the revision that was asked for; `errors` lists them as file:line."""
+class NoSuchRevision(NotFound, LookupError):
+    """The repository doesn't have this commit."""
+
+
+class DefinitionBroken(Unprocessable, DefinitionError):
+    """The definition has problems at the revision that was asked for; `errors` lists them by file and line."""
 
     type = "definition-broken"
     title = "The definition can't be used as it is"
 
     def __init__(self, revision: str, problems: Sequence[Problem]) -> None:
-        self.revision, self.problems = revision, tuple(problems)
-        first = f"{problems[0]}" if problems else ""
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(
-            f"The definition at {revision[:12]} has problems: {first}{more}",
-            errors=[
-                FieldError(place(problem), f"{problem.message} {problem.remedy}")
-                for problem in problems[:MAX_SHOWN]
-            ],
+            f"The definition at {revision[:14]} has problems: {problems[0]}{more}",
+            errors=[FieldError("", str(problem)) for problem in problems[:MAX_SHOWN]],
         )
-
-
-def place(problem: Problem) -> str:
-    return problem.path if problem.line is None else f"{problem.path}:{problem.line}"
+        self.revision = revision
+        self.problems = tuple(problems)
+        self.args = (self.detail,)

@@ -6,16 +6,20 @@ All of this reads Git, so none of it belongs inside a transaction.
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from django.conf import settings
 
 from common.core.errors import FieldError, Unprocessable
+from deployments.core.definition.merge import merge
 from deployments.core.definition.model import Definition, DefinitionError, DesiredManifest
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.render import desired_manifest
-from deployments.core.errors import DefinitionBroken, DefinitionUnavailable
+from deployments.core.errors import DefinitionBroken, DefinitionUnavailable, NoSuchRevision
 from deployments.repository import DefinitionRepository, RepositoryMissing, UnknownRevision
 from inventory.core.host_view import HostView
+from inventory.models import Host
+from inventory.queries.hosts import host_view
 
 KEPT = 8
 _SHORT = re.compile(r"[0-9a-f]{7,40}")
@@ -44,7 +48,7 @@ def head_revision() -> str:
 def definition_at(revision: str) -> Definition:
     """The parsed definition; the last few are kept in this process, which is safe since a commit never changes.
 
-    Raises DefinitionBroken with every problem of a tree that can't be parsed, and UnknownRevision.
+    Raises DefinitionBroken with every problem of a tree that can't be parsed, and NoSuchRevision.
     """
     with _lock:
         if revision in _parsed:
@@ -53,6 +57,8 @@ def definition_at(revision: str) -> Definition:
         previous = next(reversed(_parsed.values()), None)
     try:
         definition = parse_definition(repository().files(revision), previous)
+    except UnknownRevision as error:
+        raise NoSuchRevision(f"The definition has no revision {revision[:40]}.") from error
     except DefinitionError as error:
         raise DefinitionBroken(revision, error.problems) from error
     with _lock:
@@ -96,11 +102,15 @@ def _bad_revision(pointer: str, detail: str) -> Unprocessable:
     return Unprocessable(f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)])
 
 
-__all__ = [
-    "UnknownRevision",
-    "definition_at",
-    "desired_for",
-    "head_revision",
-    "repository",
-    "resolve_revision",
-]
+def check_declared(definition: Definition, resources: Sequence[str], hosts: Sequence[str]) -> None:
+    """Raise Unprocessable for resources that the definition declares for none of these hosts (by name)."""
+    declared: set[str] = set()
+    for host in Host.objects.filter(name__in=hosts, state=Host.ACTIVE):
+        declared.update(merge(definition, host_view(host)).resources)
+    unknown = [resource for resource in resources if resource not in declared]
+    if unknown:
+        detail = "the revision does not declare it for any of these hosts"
+        raise Unprocessable(
+            f"/resources: {unknown[0][:200]}: {detail}.",
+            errors=[FieldError(f"/resources/{resources.index(name)}", detail) for name in unknown[:100]],
+        )

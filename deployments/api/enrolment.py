@@ -1,0 +1,109 @@
+"""`hosts/…/enrol/` and `credentials/…/test/`: what the inventory's records need the network for."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.api.jobs import JobSerializer
+from common.api.views import ApiView
+from common.core.errors import FieldError, Invalid
+from deployments.services.credential_tests import start_credential_test
+from deployments.services.enrolment import Offer, enrol_host, fetch_offer
+from inventory.api.references import find_credential, find_host, named
+
+
+class OfferedKeySerializer(serializers.Serializer[Any]):
+    algorithm = serializers.CharField()
+    fingerprint = serializers.CharField()
+    public_key = serializers.CharField()
+    pinned = serializers.BooleanField()
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    host = serializers.CharField()
+    address = serializers.CharField()
+    port = serializers.IntegerField()
+    keys = OfferedKeySerializer(many=True)
+    pinned = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="fingerprints trusted now, also those the host no longer shows",
+    )
+    changed = serializers.BooleanField(help_text="keys are pinned, and the host shows none of them")
+
+
+class EnrolRequest(serializers.Serializer[Any]):
+    fingerprints = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        help_text="`SHA256:…`, compared with what the host's own console says; exactly these are pinned",
+    )
+    dry_run = serializers.BooleanField(default=False, help_text="only show what the host offers")
+
+
+class CredentialTestRequest(serializers.Serializer[Any]):
+    host = serializers.CharField(help_text="name or id")
+
+
+class HostEnrol(ApiView):
+    permissions: ClassVar[dict[str, str]] = {"GET": "host.enrol", "POST": "host.enrol"}
+
+    def prepare(self, request: Request, **kwargs: Any) -> tuple[dict[str, Any], Offer]:
+        """Fetch before the transaction: a host may take its time."""
+        data = self.parse(EnrolRequest)
+        if not data["dry_run"] and not data.get("fingerprints"):
+            message = "Name the fingerprints to pin; GET shows what the host offers."
+            raise Invalid(message, errors=[FieldError("/fingerprints", "missing")])
+        return data, fetch_offer(actor=self.actor, host=find_host(kwargs["host"]))
+
+    @extend_schema(operation_id="hosts_offered_keys", responses=OfferSerializer)
+    def get(self, request: Request, host: str) -> Response:
+        """The keys that the host shows now, to compare with its own console. Nothing is pinned."""
+        return _answer(fetch_offer(actor=self.actor, host=find_host(host)))
+
+    @extend_schema(operation_id="hosts_enrol", request=EnrolRequest, responses=OfferSerializer)
+    def post(self, request: Request, host: str) -> Response:
+        """Pin exactly the keys with these fingerprints; Foldback then connects to no other."""
+        data, offer = self.prepared
+        if data["dry_run"]:
+            return _answer(offer)
+        keys = enrol_host(
+            actor=self.actor, host=find_host(host), offer=offer, fingerprints=data["fingerprints"]
+        )
+        return _answer(offer, frozenset(key.fingerprint for key in keys))
+
+
+class CredentialTest(ApiView):
+    permissions: ClassVar[dict[str, str]] = {"POST": "credential.edit"}
+
+    @extend_schema(
+        operation_id="credentials_test", request=CredentialTestRequest, responses={202: JobSerializer}
+    )
+    def post(self, request: Request, credential: str) -> Response:
+        """Have a worker sign in to a host with it; the credential's `test_result` then says how that ended."""
+        host = named("host", find_host, self.parse(CredentialTestRequest)["host"])
+        job = start_credential_test(actor=self.actor, credential=find_credential(credential), host=host)
+        return Response(JobSerializer(job).data, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}/"})
+
+
+def _answer(offer: Offer, pinned: frozenset[str] | None = None) -> Response:
+    trusted = offer.pinned if pinned is None else pinned
+    told = {
+        "host": offer.name,
+        "address": offer.address,
+        "port": offer.port,
+        "keys": [
+            {
+                "algorithm": key.algorithm,
+                "fingerprint": key.fingerprint,
+                "public_key": key.public_key,
+                "pinned": key.fingerprint in trusted,
+            }
+            for key in offer.keys
+        ],
+        "pinned": sorted(trusted),
+        "changed": bool(trusted) and not (trusted & offer.fingerprints),
+    }
+    return Response(OfferSerializer(told).data)

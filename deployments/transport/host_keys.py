@@ -54,6 +54,7 @@ async def fetch_host_keys(address: str, port: int = 22, *, timeout: float = 15.0
     What it returns is unverified until a person has compared the fingerprints. Raises TransportFailure.
     """
     found: list[HostKey] = []
+    lost: Exception | None = None
     try:
         async with asyncio.timeout(timeout):
             for kind in _KINDS:
@@ -63,10 +64,15 @@ async def fetch_host_keys(address: str, port: int = 22, *, timeout: float = 15.0
                     )
                 except asyncssh.KeyExchangeFailed:
                     continue  # it has no key of this kind
+                except (OSError, asyncssh.ConnectionLost) as error:
+                    lost = error  # OpenSSH hangs up on a kind it lacks, at times before its reason is read
+                    continue
                 if key is not None:
                     found.append(describe(key))
     except (OSError, asyncssh.Error, TimeoutError) as error:
         raise as_failure(error) from error
+    if lost is not None and not found:
+        raise as_failure(lost) from lost
     if not found:
         raise TransportFailure(reasons.PROTOCOL, "no host key of a kind we know")
     return found

@@ -77,34 +77,51 @@ class Shop:
         return self.root(name) / path.lstrip("/")
 
     @contextmanager
-    def served(self, server_class: type[TreeServer] = TreeServer) -> Iterator["Shop"]:
-        """Serve the trees over SSH, enrol the hosts, and lay down what the definition says."""
-        hosts = [self.tree_host(name) for name in self.names]
+    def served(self, server_class: type[TreeServer] = TreeServer, *, known: bool = True) -> Iterator["Shop"]:
+        """Serve the trees over SSH. With `known` Foldback has the hosts, enrolled, and they are as defined."""
+        self.trees = {name: self.tree_host(name) for name in self.names}
         public = self.key.export_public_key().decode()
-        with serving(server_class(hosts, {USER: [public]})) as server:
+        with serving(server_class(self.trees.values(), {USER: [public]})) as server:
             self.server = server
-            payments = team()
-            create_credential(
-                actor=acting("cy"),
-                name="scanning",
-                kind="private-key",
-                user=USER,
-                secret=self.key.export_private_key().decode(),
-                is_default=True,
-            )
-            for tree in hosts:
-                host = Host.objects.create(
-                    name=tree.name,
-                    environment="prod",
-                    roles=["web"],
-                    team=payments,
-                    address="127.0.0.1",
-                    port=server.port(tree.name),
-                    user=USER,
-                )
-                pin_host_keys(actor=acting("cy"), host=host, keys=[tree.public_key])
-            self.push()
+            if known:
+                self.register()
+                self.push()
             yield self
+
+    def register(self) -> None:
+        """Tell Foldback of the hosts, without the API."""
+        payments = team()
+        create_credential(
+            actor=acting("cy"),
+            name="scanning",
+            kind="private-key",
+            user=USER,
+            secret=self.key.export_private_key().decode(),
+            is_default=True,
+        )
+        for name, tree in self.trees.items():
+            host = Host.objects.create(
+                name=name,
+                environment="prod",
+                roles=["web"],
+                team=payments,
+                address="127.0.0.1",
+                port=self.server.port(name),
+                user=USER,
+            )
+            pin_host_keys(actor=acting("cy"), host=host, keys=[tree.public_key])
+
+    def inventory(self) -> str:
+        """The hosts as an Ansible inventory, for imports."""
+        lines = [
+            f"{name} ansible_host=127.0.0.1 ansible_port={self.server.port(name)} ansible_user={USER}"
+            for name in self.names
+        ]
+        groups = "".join(
+            f"\n[{group}]\n" + "\n".join(self.names) + "\n"
+            for group in ("env_prod", "role_web", "team_payments")
+        )
+        return "\n".join(lines) + "\n" + groups
 
     def push(self, *names: str) -> None:
         """Bring trees to what the definition says now, as somebody's pusher would."""

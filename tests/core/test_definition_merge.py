@@ -20,7 +20,7 @@ files = st.dictionaries(
     max_size=2,
 )
 contents = st.tuples(st.dictionaries(st.sampled_from(["x", "y"]), values, max_size=2), files)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 def layer(name: str, content: tuple[dict[str, Any], dict[str, dict[str, Any] | None]]) -> Layer:

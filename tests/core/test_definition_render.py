@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployments.core.definition import bounds
 from deployments.core.definition.merge import MAX_SHARED, merge
 from deployments.core.definition.model import DesiredResource, Origin
 from deployments.core.definition.parse import parse_definition
@@ -261,7 +262,8 @@ GREEDY = {
 
 
 @pytest.mark.parametrize("greedy", GREEDY)
-def test_a_greedy_template_ends_as_a_reason(greedy: str) -> None:
+def test_a_greedy_template_ends_as_a_reason(greedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MAX_STEPS", 20_000)  # a tenth of the real ones, to be quick
     assert reason_of(rendered(GREEDY[greedy])).startswith("render error: base/templates/a.j2:")
 
 
@@ -345,7 +347,7 @@ declarations = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(declarations, min_size=1, max_size=4))
 def test_layers_say_what_one_layer_with_the_merged_result_would_say(layers: list[dict[str, Any]]) -> None:
     roles = tuple(f"r{n}" for n in range(len(layers)))

@@ -36,8 +36,8 @@ class LimitExceeded(TemplateRuntimeError):
 
 
 class Budget:
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self.steps = steps
+    def __init__(self) -> None:
+        self.steps = MAX_STEPS
 
     def charge(self, steps: int) -> None:
         self.steps -= steps

@@ -3,6 +3,7 @@
 import os
 import signal
 from typing import Any
+from uuid import UUID
 
 from celery import Celery
 from celery.signals import worker_process_init
@@ -19,3 +20,8 @@ app.autodiscover_tasks()
 def end_with_the_worker(**_: Any) -> None:
     """A pool process ends with a worker that was killed; its lease runs out, and another takes its batch."""
     signal_when_parent_dies(signal.SIGKILL)
+
+
+def publish(task: str, row_id: UUID) -> None:
+    """Hand a task to the broker; the relay is the only caller (settings.WORK_PUBLISHER)."""
+    app.send_task(task, args=[str(row_id)], retry=False, ignore_result=True)

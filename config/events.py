@@ -11,7 +11,11 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
     "change.withdrawn": ["drift.services.decision_events.reopen_rejected_decision"],
     "change.voided": ["drift.services.decision_events.return_voided_decision"],
     "change.logged": ["drift.services.explanations.explain_by_change"],
-    "job.finished": ["drift.services.scans.finish_scan", "drift.services.decision_events.finish_fold_back_job"],
+    "job.finished": [
+        "drift.services.scans.finish_scan",
+        "drift.services.decision_events.finish_fold_back_job",
+    ],
+    "host.decommissioned": ["drift.services.retirement.retire_host"],
     "findings.committed": ["drift.services.scans.scan_for_proof"],
 }
 

@@ -4,16 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from common.models import Person
+from common.api.people_ref import PersonRef
 from deployments.core.states import to_json
 from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
 from drift.queries.reports import describe_change
-
-
-class PersonRef(serializers.ModelSerializer[Person]):
-    class Meta:
-        model = Person
-        fields = ("id", "username", "name")
 
 
 class ScanRequest(serializers.Serializer[Any]):

@@ -128,18 +128,20 @@ def _ways(hosts: dict[UUID, Host]) -> dict[UUID, Transport]:
 def _target(host: Host, against: Against) -> Target:
     return Target(
         host=host.name,
-        question=_question(against.desired, against.definition.secret_paths),
+        question=_question(against),
         wanted=WantedByDigest.unlike(against.desired),
         context=host.pk,
     )
 
 
-def _question(desired: DesiredManifest, secret_paths: tuple[str, ...]) -> Question:
+def _question(against: Against) -> Question:
     """What is declared, and no more; all of what should be gone, and of secrets, whose content is compared too."""
+    desired = against.desired
     resources = {
         name: None if isinstance(want.state, Absent) or want.how == "secret" else frozenset(want.attributes)
         for name, want in desired.resources.items()
     }
+    secret_paths = (*against.definition.secret_paths, *desired.secret_paths)
     return Question(resources, tuple(desired.exhaustive), secret_paths)
 
 

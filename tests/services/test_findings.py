@@ -5,8 +5,9 @@ import pytest
 from changemgmt.services.changes import log_change
 from common.core.actor import SYSTEM
 from common.core.errors import Conflict
-from common.models import LedgerEntry, OutboxEvent
+from common.models import EventDelivery, LedgerEntry, OutboxEvent
 from common.services.jobs import LostLease
+from common.services.outbox import deliver_event
 from deployments.core.states import ABSENT, Present, Unknown
 from drift.core.lifecycles import FINDING
 from drift.models import Finding, HostHistory, HostScan, HostState, ResourceVerdict
@@ -14,6 +15,7 @@ from drift.services.explanations import explain_by_change
 from drift.services.findings import claim_finding, unclaim_finding
 from drift.services.observations import record_look
 from inventory.models import Host
+from inventory.services.hosts import decommission_host
 from tests.factories import acting, host
 from tests.looks import START, Fleet, only_finding
 
@@ -314,6 +316,17 @@ def test_two_people_can_not_both_claim(fleet: Fleet) -> None:
     unclaim_finding(actor=acting("ana"), finding=only_finding())
     claim_finding(actor=acting("ben"), finding=only_finding())
     assert LedgerEntry.objects.filter(action="finding.claimed").count() == 2
+
+
+def test_a_finding_retires_with_its_last_host(fleet: Fleet) -> None:
+    for name in ("web-1", "web-2"):
+        edit(fleet, name, "limit 10", "limit 99")
+    fleet.look()
+    for name, state in (("web-1", "open"), ("web-2", "retired")):
+        decommission_host(actor=acting("cy"), host=fleet.hosts[name])
+        [delivery] = EventDelivery.objects.filter(event__type="host.decommissioned", done_at=None)
+        assert deliver_event(delivery_id=delivery.pk)
+        assert only_finding().state == state
 
 
 def test_every_state_a_finding_can_be_in_is_in_the_table() -> None:

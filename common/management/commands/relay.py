@@ -3,12 +3,12 @@
 import select
 import signal
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils.module_loading import import_string
 
 from common.services.outbox import CHANNEL
 from common.services.relay import announce_pending
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
     def _announce(self) -> None:
         try:
-            announce_pending(publish=publish)
+            announce_pending(publish=import_string(settings.WORK_PUBLISHER))
         except (DatabaseError, InterfaceError):
             raise
         except Exception:  # Redis away or frozen: the rows stay pending, the next round announces them
@@ -65,9 +65,3 @@ class Stopping(BaseException):
 
 def _stop(*_: Any) -> None:
     raise Stopping
-
-
-def publish(task: str, row_id: UUID) -> None:
-    from config.celery import app
-
-    app.send_task(task, args=[str(row_id)], retry=False, ignore_result=True)

@@ -1,0 +1,121 @@
+"""Scans, findings and reports over the API."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from drift.api.reports import _cell
+from drift.models import Finding, Scan
+from drift.services.observations import record_look
+from tests.factories import host, token
+from tests.looks import START, Fleet
+from tests.services.test_findings import DEFINITION, edit
+
+pytestmark = pytest.mark.django_db
+
+
+def client(who: str = "ana", role: str = "ops") -> APIClient:
+    found = APIClient()
+    found.credentials(HTTP_AUTHORIZATION=f"Bearer {token(who, name=f'{who}-api', role=role)[1]}")
+    return found
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    fleet = Fleet(DEFINITION, [host(f"web-{n}") for n in (1, 2, 3)])
+    fleet.look()
+    for name in ("web-1", "web-2"):
+        edit(fleet, name, "limit 10", "limit 99")
+    fleet.look()
+    return fleet
+
+
+def test_a_scan_is_started_over_a_selector_and_followed(fleet: Fleet) -> None:
+    started = client().post("/api/v1/scans/", {"hosts": "role=web"}, format="json")
+    assert started.status_code == 202
+    body = started.json()
+    assert (body["progress"], body["state"]) == ({"hosts": 3, "done": 0}, "queued")
+    assert client().get(started["Location"]).json()["reference"] == body["reference"]
+    assert client().get(body["job"]).json()["items_total"] == 3
+
+
+@pytest.mark.parametrize("selector", ["", "role=", "colour=red", "web-[1-", "role=nothing"])
+def test_a_selector_that_means_nothing_starts_nothing(fleet: Fleet, selector: str) -> None:
+    answer = client().post("/api/v1/scans/", {"hosts": selector}, format="json")
+    assert answer.status_code in (400, 422), answer.content
+    assert answer.json()["errors"][0]["pointer"] == "/hosts"
+
+
+def test_an_auditor_reads_but_starts_no_scan_and_claims_nothing(fleet: Fleet) -> None:
+    dee = client("dee", "auditor")
+    assert dee.get("/api/v1/findings/").status_code == 200
+    assert dee.post("/api/v1/scans/", {"hosts": "*"}, format="json").status_code == 403
+    assert dee.post(f"/api/v1/findings/{Finding.objects.get().reference}/claim/").status_code == 403
+
+
+def test_findings_are_listed_with_honest_counts_and_filtered(fleet: Fleet) -> None:
+    ana = client()
+    [found] = ana.get("/api/v1/findings/?state=open&host=web-1&resource__contains=app").json()["results"]
+    assert found["hosts"] == {"total": 2, "open": 2, "conflict": 0, "waiting": 0, "proven": 0}
+    assert found["summary"] == "edited: 1 line removed, 1 line added"
+    assert found["is_explained"] is False
+    assert ana.get("/api/v1/findings/?host=web-3").json()["results"] == []
+    assert ana.get("/api/v1/findings/?is_explained=true").json()["results"] == []
+    assert ana.get("/api/v1/findings/?hots=web-3").status_code == 400
+
+
+def test_the_list_of_findings_takes_the_same_number_of_queries_however_long(
+    fleet: Fleet, django_assert_max_num_queries: Any
+) -> None:
+    for name in fleet.hosts:
+        edit(fleet, name, "hello", f"bye from {name}!", "/etc/motd")
+    fleet.look()
+    ana = client()
+    with django_assert_max_num_queries(8):
+        assert ana.get("/api/v1/findings/").status_code == 200
+
+
+def test_a_finding_is_claimed_by_one_and_released_by_that_one(fleet: Fleet) -> None:
+    url = f"/api/v1/findings/{Finding.objects.get().reference}/claim/"
+    assert client().post(url).json()["claimed_by"]["username"] == "ana"
+    second = client("ben", "release-manager").post(url)
+    assert second.status_code == 409 and "Ana claimed" in second.json()["detail"]
+    assert client().delete(url).json()["claimed_by"] is None
+
+
+def test_occurrences_tell_base_head_and_live(fleet: Fleet) -> None:
+    rows = client().get(f"/api/v1/findings/{Finding.objects.get().pk}/occurrences/").json()["results"]
+    assert {row["host"] for row in rows} == {"web-1", "web-2"}
+    base, head, live = (rows[0][side]["data"]["sha256"] for side in ("base", "head", "live"))
+    assert base == head != live
+
+
+def test_the_drift_report_has_each_finding_on_each_host_and_what_was_not_seen(fleet: Fleet) -> None:
+    scan, claim = fleet.claim("web-1", "web-3")
+    record_look(claim=claim, scan=scan, look=fleet.shown("web-1"), against=fleet.against("web-1"))
+    missed = fleet.shown("web-3", status="unknown", reason="connection refused")
+    record_look(claim=claim, scan=scan, look=missed, against=fleet.against("web-3"))
+    Scan.objects.filter(pk=scan.pk).update(created_at=START)  # the looks of a Fleet are in the past
+    url = f"/api/v1/reports/scans/{scan.reference}/"
+    told = client().get(url).json()
+    assert [row["host"] for row in told["rows"]] == ["web-1"]
+    assert [row["reason"] for row in told["not_seen"]] == ["connection refused"]
+    table = list(csv.DictReader(io.StringIO(client().get(f"{url}?format=csv").content.decode())))
+    assert [(row["host"], row["verdict"]) for row in table] == [("web-1", "drifted"), ("web-3", "unknown")]
+    assert client().get(f"{url}?format=xml").status_code == 400
+
+
+def test_a_file_name_from_a_host_is_no_formula_in_the_table(fleet: Fleet) -> None:
+    assert _cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize(
+    "path", ["findings/DRF-9999/", "scans/SCN-x/", "findings/%00/", "jobs/JOB-0/", "reports/scans/nope/"]
+)
+def test_what_is_not_there_is_a_404_problem(path: str) -> None:
+    answer = client().get(f"/api/v1/{path}")
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"

@@ -178,7 +178,11 @@ def test_a_pattern_matches_exactly_the_names_its_ranges_make(text: str) -> None:
 @settings(max_examples=25)
 @given(patterns, names)
 def test_matching_agrees_with_every_number_written_out(text: str, name: str) -> None:
-    pattern = parse_pattern(text)
+    try:
+        pattern = parse_pattern(text)
+    except SelectorError as error:
+        assert "more than" in str(error)  # four wide ranges in a row
+        return
     assert pattern.matches(name) == bool(naive(pattern).fullmatch(name))
 
 

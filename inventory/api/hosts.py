@@ -41,7 +41,7 @@ class HostFilterSet(TimeFilterSet):
     def by_role(self, queryset: QuerySet[Host], name: str, value: str) -> QuerySet[Host]:
         return queryset.filter(roles__contains=[value])
 
-    def by_enrolled(self, queryset: QuerySet[Host], name: str, value: bool) -> QuerySet[Host]:
+    def by_enrolled(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         return queryset.filter(has_keys=value)
 
     def by_selector(self, queryset: QuerySet[Host], name: str, value: str) -> QuerySet[Host]:

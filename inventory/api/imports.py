@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api.parsers import JsonParser
 from common.api.views import ApiView
 from common.core.errors import FieldError, Invalid
 from inventory.api.references import find_person, named
@@ -61,7 +62,7 @@ class ImportSerializer(serializers.Serializer[Any]):
 class HostImportView(ApiView):
     permissions: ClassVar[dict[str, str]] = {"POST": "host.edit"}
     query_parameters: ClassVar[frozenset[str]] = frozenset({"dry_run"})
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (JsonParser, MultiPartParser)  # type: ignore[assignment]
 
     def prepare(self, request: Request, **kwargs: Any) -> tuple[dict[str, Any], ImportPlan]:
         """Read the file before the transaction: a large YAML takes seconds."""

@@ -89,7 +89,7 @@ class UpdateHostRequest(serializers.Serializer[Any]):
     port = serializers.IntegerField(required=False, min_value=1, max_value=65535)
     user = serializers.CharField(max_length=63, required=False, allow_blank=True)
     transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
-    root = serializers.CharField(max_length=4096, required=False, allow_blank=True)
+    root = serializers.CharField(max_length=4096, required=False, allow_blank=True)  # type: ignore[assignment]
     credential = serializers.CharField(required=False, allow_null=True, help_text="name or id")
 
 

@@ -1,12 +1,11 @@
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from common.api import health, problems
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("", include("common.api.urls")),
@@ -38,9 +37,3 @@ def handler500(request: HttpRequest) -> HttpResponse:
     if _is_api(request):
         return problems.server_error(request)
     return render(request, "errors/500.html", {"request_id": getattr(request, "request_id", "")}, status=500)
-
-
-if settings.DEBUG:
-    from django.views.generic import TemplateView
-
-    urlpatterns.append(path("style/", TemplateView.as_view(template_name="gallery.html")))

@@ -25,7 +25,9 @@ class Cast:
     cy: Actor
     deploy: Actor
 
-    def person(self, actor: Actor) -> Person:
+    @staticmethod
+    def person(actor: Actor) -> Person:
+        assert actor.person_id is not None
         return Person.objects.get(pk=actor.person_id)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from demo.cast import tree_host
 from demo.ssh_server import TreeServer
@@ -23,13 +24,14 @@ async def serve(world: World, *, until: asyncio.Event) -> None:
 @contextmanager
 def served(world: World, *, without: tuple[str, ...] = ()) -> Iterator[None]:
     """Serve hosts from a thread while the history is being made."""
-    started, loop_box = threading.Event(), {}
+    started = threading.Event()
+    box: dict[str, Any] = {}
 
     async def main() -> None:
-        loop_box["loop"], loop_box["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        box["loop"], box["stop"] = asyncio.get_running_loop(), asyncio.Event()
         async with tree_server(world, without=without):
             started.set()
-            await loop_box["stop"].wait()
+            await box["stop"].wait()
 
     def run() -> None:
         try:
@@ -40,10 +42,10 @@ def served(world: World, *, without: tuple[str, ...] = ()) -> Iterator[None]:
     thread = threading.Thread(target=run, name="demo-fleet", daemon=True)
     thread.start()
     started.wait(timeout=20)
-    if "stop" not in loop_box or not thread.is_alive():
+    if "stop" not in box or not thread.is_alive():
         raise RuntimeError("the demonstration fleet could not be served; is its port taken?")
     try:
         yield
     finally:
-        loop_box["loop"].call_soon_threadsafe(loop_box["stop"].set)
+        box["loop"].call_soon_threadsafe(box["stop"].set)
         thread.join(timeout=10)

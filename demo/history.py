@@ -12,7 +12,6 @@ from changemgmt.services.approvals import approve_change
 from changemgmt.services.changes import log_change
 from common import clock
 from common.core.actor import Actor
-from common.models import Person
 from demo import trees
 from demo.cast import Cast
 from demo.runner import work_until_done
@@ -64,7 +63,7 @@ def commit(by: Actor, edits: dict[str, tuple[str, str]], message: str) -> str:
             raise ValueError(f"{path} does not hold {old!r}")
         changed[path] = text.replace(old, new).encode()
     parse_definition({**files, **changed})
-    person = Person.objects.get(pk=by.person_id)
+    person = Cast.person(by)
     who = (person.name, person.email)
     return repo.commit(
         parent=head, edits=changed, author=who, committer=who, message=message, when=clock.now()

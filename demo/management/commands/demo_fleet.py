@@ -11,7 +11,6 @@ from demo.world import World
 
 class Command(BaseCommand):
     help = "Serve the demonstration hosts over SSH until stopped (made by demo_seed)."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

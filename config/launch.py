@@ -67,17 +67,22 @@ def run_service(*, demo: bool) -> int:
         raise CannotStart(
             f"Port {port} is in use: stop what uses it, or choose another with `make {name} PORT={port + 1}`."
         )
-    if demo and os.environ.get("RESET", "") not in ("", "0"):
-        reset(path)
+    made = path / "demonstration-made"
+    if demo and (os.environ.get("RESET", "") not in ("", "0") or not made.exists()):
+        reset(path)  # also when the last start was interrupted half-way
         remove_home(path)
     began = time.monotonic()
     with DataDir.hold(path) as data, Service(data, say=say) as service:
         service.start_engines()
         service.start_programs(host=host, port=port, fleet=demo)
         service.prepare_database()
-        service.let_go(host=host, port=port)
-        if demo:
+        # The demonstration's week of history is worked off by demo_seed itself: no worker may take part.
+        if demo and not made.exists():
             service.manage("demo_seed", quiet=False)
+            made.touch()
+        elif not demo:
+            service.manage("init_definition", "--if-missing")
+        service.let_go(host=host, port=port)
         say(
             f"\nFoldback is at {service.environment['FOLDBACK_URL']}/ after {time.monotonic() - began:.0f} s."
         )

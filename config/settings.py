@@ -85,6 +85,8 @@ DEFINITION_TOKEN = env.str("DEFINITION_TOKEN", default="")
 DEFINITION_SSH_KEY = env.str("DEFINITION_SSH_KEY", default="")
 FOUR_EYES = env.str("FOUR_EYES", default="on").lower() not in {"off", "0", "false", "no"}
 
+# Folders that hosts with the transport `local` may have as their root; none unless named here.
+LOCAL_ROOTS = env.list("FOLDBACK_LOCAL_ROOTS", default=[])
 SCAN_CONCURRENCY = env.int("FOLDBACK_SCAN_CONCURRENCY", default=50)
 SCAN_BATCH_HOSTS = env.int("FOLDBACK_SCAN_BATCH_HOSTS", default=200)
 SCAN_HOST_SECONDS = env.int("FOLDBACK_SCAN_HOST_SECONDS", default=60)

@@ -1,14 +1,29 @@
 """From what the inventory says about a host to the way there."""
 
-from deployments.transport.base import Transport
+import os
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from deployments.collector import reasons
+from deployments.transport.base import Transport, TransportFailure
 from deployments.transport.local import LocalTransport
 from deployments.transport.ssh import Credential, SshTransport
 from inventory.core.connection import HostConnection, OpenCredential
 
 
-def transport_for(connection: HostConnection, credential: OpenCredential | None) -> Transport:
-    """The way to a host. Without a credential the connection fails at authentication, and says so."""
+def transport_for(
+    connection: HostConnection, credential: OpenCredential | None, *, local_roots: Sequence[str] = ()
+) -> Transport:
+    """The way to a host. Without a credential the connection fails at authentication, and says so.
+
+    `local_roots` are the folders that a local host's root may be or lie in: whoever may edit hosts must not be
+    able to read the worker's own machine. Raises TransportFailure for any other.
+    """
     if connection.transport == "local":
+        root = PurePosixPath(os.path.normpath(connection.root))
+        if not any(root.is_relative_to(allowed) for allowed in local_roots):
+            detail = f"{connection.root} is not in FOLDBACK_LOCAL_ROOTS of this worker"
+            raise TransportFailure(reasons.ROOT_REFUSED, detail)
         return LocalTransport(connection.root)
     return SshTransport(
         address=connection.address,

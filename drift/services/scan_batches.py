@@ -64,10 +64,9 @@ def _look_at_all(
 ) -> Results:
     """Start looking, in a thread; what comes back is each result, an exception if looking broke, then None."""
     results: Results = queue.Queue()
-    ways = _ways(hosts)
     targets = [_target(host, against[pk]) for pk, host in hosts.items()]
     scan = NetworkScan(
-        open_transport=lambda target: ways[target.context],
+        open_transport=_ways(hosts),
         nonce=lambda: f"n{secrets.token_hex(16)}",
         clock=lambda: clock.now().timestamp(),
         hmac_key=settings.HMAC_KEY or None,
@@ -114,15 +113,17 @@ def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
     return result
 
 
-def _ways(hosts: dict[UUID, Host]) -> dict[UUID, Transport]:
+def _ways(hosts: dict[UUID, Host]) -> Callable[[Target], Transport]:
+    """How to reach each target. All that needs the database is read here, before the network begins."""
     connections = connections_for(hosts)
     credentials = open_credentials({c.credential_id for c in connections.values() if c.credential_id})
-    return {
-        pk: transport_for(
-            connection, credentials.get(connection.credential_id) if connection.credential_id else None
-        )
-        for pk, connection in connections.items()
-    }
+
+    def way(target: Target) -> Transport:
+        connection = connections[target.context]
+        credential = credentials.get(connection.credential_id) if connection.credential_id else None
+        return transport_for(connection, credential, local_roots=settings.LOCAL_ROOTS)
+
+    return way
 
 
 def _target(host: Host, against: Against) -> Target:

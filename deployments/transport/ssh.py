@@ -194,7 +194,7 @@ class _SshSession:
         except BaseException:
             self._connection.abort()
             raise
-        if channel.error is not None or channel.over_limit:
+        if channel.error is not None or channel.over_limit or self._guard.exceeded:
             raise self._failure(channel.error, channel)
         return Answer(bytes(channel.output), bytes(channel.errors), channel.exit_status)
 

@@ -12,12 +12,11 @@ from common.services.ledger import transition
 
 
 def lock_change(change: Change) -> Change:
-    """The row as it is now, locked until the transaction ends. Approvals of it wait for each other here."""
-    return (
-        Change.objects.select_for_update(of=("self",))
-        .select_related("owner", "requested_by")
-        .get(pk=change.pk)
-    )
+    """The row as it is now, locked until the transaction ends. Approvals of it wait for each other here.
+
+    Without a join: for whoever waited while the owner changed, the row would no longer join, and be gone.
+    """
+    return Change.objects.select_for_update().get(pk=change.pk)
 
 
 def same_state(locked: Change, change: Change) -> None:

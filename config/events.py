@@ -20,6 +20,7 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
 }
 
 JOB_HANDLERS: dict[str, str] = {
+    "credential-test": "deployments.services.credential_tests.run_credential_test_batch",
     "scan": "drift.services.scan_batches.run_scan_batch",
     "move-base": "drift.services.bases.run_move_base_batch",
     "fold-back": "drift.services.fold_back.run_fold_back_batch",

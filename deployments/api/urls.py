@@ -1,6 +1,6 @@
 from django.urls import path
 
-from deployments.api import definition, deployments
+from deployments.api import definition, deployments, enrolment
 
 urlpatterns = [
     path("definition/revisions/", definition.RevisionList.as_view()),
@@ -8,4 +8,6 @@ urlpatterns = [
     path("definition/hosts/<str:host>/", definition.HostDefinition.as_view()),
     path("deployments/", deployments.DeploymentList.as_view()),
     path("deployments/<str:deployment>/", deployments.DeploymentDetail.as_view()),
+    path("hosts/<str:host>/enrol/", enrolment.HostEnrol.as_view()),
+    path("credentials/<str:credential>/test/", enrolment.CredentialTest.as_view()),
 ]

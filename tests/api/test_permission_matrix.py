@@ -37,6 +37,8 @@ hosts/import/                     POST    no  yes no  no  yes
 hosts/{host}/                     GET     yes yes yes yes yes
 hosts/{host}/                     PATCH   no  yes no  no  yes
 hosts/{host}/decommission/        POST    no  yes no  no  yes
+hosts/{host}/enrol/               GET     no  no  no  no  yes
+hosts/{host}/enrol/               POST    no  no  no  no  yes
 teams/                            GET     yes yes yes yes yes
 teams/                            POST    no  no  no  no  yes
 teams/{team}/                     GET     yes yes yes yes yes
@@ -48,6 +50,7 @@ credentials/                      POST    no  no  no  no  yes
 credentials/{credential}/         GET     yes yes yes yes yes
 credentials/{credential}/         PATCH   no  no  no  no  yes
 credentials/{credential}/rotate/  POST    no  no  no  no  yes
+credentials/{credential}/test/    POST    no  no  no  no  yes
 
 changes/                          GET     yes yes yes yes yes
 changes/                          POST    yes yes no  yes yes

@@ -9,7 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from common.core.lifecycle import Lifecycle
 
-MODULES = ("common.core.jobs", "changemgmt.core.lifecycles", "drift.core.lifecycles")
+MODULES = (
+    "common.core.jobs",
+    "inventory.core.lifecycles",
+    "changemgmt.core.lifecycles",
+    "drift.core.lifecycles",
+)
 
 
 class Command(BaseCommand):

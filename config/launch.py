@@ -28,6 +28,7 @@ from config.supervise import CHECKOUT
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TEMPORARY_PREFIX = "foldback-"
+DEMONSTRATION = "demonstration"  # in the data directory: "begun", then "made"
 
 
 class Stop(BaseException):
@@ -67,20 +68,18 @@ def run_service(*, demo: bool) -> int:
         raise CannotStart(
             f"Port {port} is in use: stop what uses it, or choose another with `make {name} PORT={port + 1}`."
         )
-    made = path / "demonstration-made"
-    if demo and (os.environ.get("RESET", "") not in ("", "0") or not made.exists()):
-        reset(path)  # also when the last start was interrupted half-way
-        remove_home(path)
+    if demo:
+        _clear_demonstration(path)
     began = time.monotonic()
     with DataDir.hold(path) as data, Service(data, say=say) as service:
+        if demo and not (path / DEMONSTRATION).exists():
+            (path / DEMONSTRATION).write_text("begun")
         service.start_engines()
         service.start_programs(host=host, port=port, fleet=demo)
         service.prepare_database()
-        # The demonstration's week of history is worked off by demo_seed itself: no worker may take part.
-        if demo and not made.exists():
-            service.manage("demo_seed", quiet=False)
-            made.touch()
-        elif not demo:
+        if demo:
+            _make_demonstration(service)
+        else:
             service.manage("init_definition", "--if-missing")
         service.let_go(host=host, port=port)
         say(
@@ -93,6 +92,29 @@ def run_service(*, demo: bool) -> int:
         say(f"Data and logs: {path}. Ctrl-C stops everything.")
         service.wait()
     return 1
+
+
+def _clear_demonstration(path: Path) -> None:
+    """Starts over when asked to, or when the last start was interrupted half-way. Never empties the data directory
+    of another service."""
+    state = path / DEMONSTRATION
+    if not state.exists():
+        if path.exists() and any(entry.name != ".foldback" for entry in path.iterdir()):
+            raise CannotStart(
+                f"{path} holds something that is no demonstration: choose another with DATA_DIR=…"
+            )
+        return
+    if state.read_text() != "made" or os.environ.get("RESET", "") not in ("", "0"):
+        reset(path)
+        remove_home(path)
+
+
+def _make_demonstration(service: Service) -> None:
+    """Once. Its week of history is worked off by demo_seed itself: no worker may take part."""
+    state = service.data.path / DEMONSTRATION
+    if state.read_text() != "made":
+        service.manage("demo_seed", quiet=False)
+        state.write_text("made")
 
 
 def run_engines() -> int:

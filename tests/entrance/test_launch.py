@@ -12,8 +12,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from config.data_dir import free_port, read_env
+from config.data_dir import DataDir, free_port, read_env
 from config.engines import ROOT_HOME, remove_home
+from config.keys import APPLICATION_SECRETS
+from config.launch import DEMONSTRATION, _clear_demonstration
 from tests.entrance.launched import CHECKOUT, Launched, clean_environment, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("launch")]
@@ -210,3 +212,33 @@ def test_a_run_that_is_told_to_stop_ends_its_command_and_the_engines(
     os.killpg(service.process.pid, number)
     assert service.process.wait(timeout=25) == 128 + number
     assert service.left() == set()
+
+
+def test_the_demonstration_never_empties_another_services_data_directory(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with DataDir.hold(data) as held:
+        held.secrets(APPLICATION_SECRETS, {})
+    kept = (data / "secrets.env").read_text()
+    done = run("demo", directory=tmp_path, PORT=str(free_port()), RESET="1")
+    assert done.returncode == 1
+    assert "holds something that is no demonstration" in done.stderr and done.stderr.count("\n") == 1
+    assert (data / "secrets.env").read_text() == kept
+
+
+def test_a_demonstration_that_was_interrupted_starts_over_and_one_that_is_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESET", raising=False)
+    data = tmp_path / "data"
+    for state, asked, kept in (
+        ("begun", "", False),
+        ("made", "", True),
+        ("made", "0", True),
+        ("made", "1", False),
+    ):
+        with DataDir.hold(data) as held:
+            held.secrets(APPLICATION_SECRETS, {})
+        (data / DEMONSTRATION).write_text(state)
+        monkeypatch.setenv("RESET", asked)
+        _clear_demonstration(data)
+        assert (data / "secrets.env").exists() == kept, (state, asked)

@@ -209,6 +209,8 @@ SPECTACULAR_SETTINGS = {
         "ChangeKind": "changemgmt.core.words.KINDS",
         "RecordKind": "changemgmt.core.words.RECORD_KINDS",
         "ApprovalVerdict": "changemgmt.core.words.VERDICTS",
+        "CredentialKind": "inventory.models.credential.KINDS",
+        "DecisionKind": ["fold-back", "waive"],
     },
 }
 

@@ -13,10 +13,10 @@ from changemgmt.api.serializers import (
     ApprovalSerializer,
     ChangeDetailSerializer,
     ChangeSerializer,
-    DecideRequest,
-    LogChangeRequest,
-    UpdateChangeRequest,
-    WithdrawRequest,
+    GiveVerdict,
+    LogChange,
+    UpdateChange,
+    Withdraw,
 )
 from changemgmt.core import words
 from changemgmt.core.lifecycles import CHANGE
@@ -91,7 +91,7 @@ class ChangeList(ListView):
 
     @extend_schema(
         operation_id="changes_log",
-        request=LogChangeRequest,
+        request=LogChange,
         responses={201: ChangeDetailSerializer, 200: ChangeDetailSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ class ChangeList(ListView):
 
         200 instead of 201 when this client has used the `external_id` before: the answer is that first record.
         """
-        data = self.parse(LogChangeRequest)
+        data = self.parse(LogChange)
         if "owner" in data:
             data["owner"] = _find_person(data["owner"])
         change, created = log_change(actor=self.actor, **data)
@@ -121,9 +121,7 @@ class ChangeDetail(ApiView):
         """One change, by id or reference, with its approvals."""
         return _answer(_find(change))
 
-    @extend_schema(
-        operation_id="changes_update", request=UpdateChangeRequest, responses=ChangeDetailSerializer
-    )
+    @extend_schema(operation_id="changes_update", request=UpdateChange, responses=ChangeDetailSerializer)
     def patch(self, request: Request, change: str) -> Response:
         """Correct what a change says. Of a decision only the description: its approval binds the rest."""
         found = _find(change)
@@ -132,7 +130,7 @@ class ChangeDetail(ApiView):
         updated = update_change(
             actor=self.actor,
             change=found,
-            fields=self.parse(UpdateChangeRequest),
+            fields=self.parse(UpdateChange),
             expected_version=found.version if conditional else None,
         )
         return _answer(updated)
@@ -157,11 +155,11 @@ class ChangeApprovals(ApiView):
         return Response(ApprovalSerializer(approvals.order_by("created_at"), many=True).data)
 
     @extend_schema(
-        operation_id="changes_approvals_decide", request=DecideRequest, responses={201: ApprovalSerializer}
+        operation_id="changes_approvals_decide", request=GiveVerdict, responses={201: ApprovalSerializer}
     )
     def post(self, request: Request, change: str) -> Response:
         """Approve or refuse a proposed change. Approving takes the `digest` that you read; refusing takes a reason."""
-        data = self.parse(DecideRequest)
+        data = self.parse(GiveVerdict)
         found = _find(change)
         digest = data.get("digest", "")
         if data["verdict"] == "approve":
@@ -176,8 +174,8 @@ class ChangeApprovals(ApiView):
 class ChangeWithdraw(ApiView):
     permissions: ClassVar[dict[str, str]] = {"POST": "change.edit"}
 
-    @extend_schema(operation_id="changes_withdraw", request=WithdrawRequest, responses=ChangeDetailSerializer)
+    @extend_schema(operation_id="changes_withdraw", request=Withdraw, responses=ChangeDetailSerializer)
     def post(self, request: Request, change: str) -> Response:
         """Take back what one proposed, before it is carried out."""
-        data = self.parse(WithdrawRequest)
+        data = self.parse(Withdraw)
         return _answer(withdraw_change(actor=self.actor, change=_find(change), **data))

@@ -74,7 +74,7 @@ class ChangeDetailSerializer(ChangeSerializer):
         return PersonRef(people, many=True).data  # type: ignore[return-value]
 
 
-class LogChangeRequest(serializers.Serializer[Any]):
+class LogChange(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=TITLE_LENGTH, help_text="what was done, in one line")
     description = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
     kind = serializers.ChoiceField(
@@ -97,7 +97,7 @@ class LogChangeRequest(serializers.Serializer[Any]):
     links = LinksField(required=False)
 
 
-class UpdateChangeRequest(serializers.Serializer[Any]):
+class UpdateChange(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
     description = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
     hosts = NamesField(required=False)
@@ -105,7 +105,7 @@ class UpdateChangeRequest(serializers.Serializer[Any]):
     happened_at = serializers.DateTimeField(required=False)
 
 
-class DecideRequest(serializers.Serializer[Any]):
+class GiveVerdict(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=["approve", "refuse"])
     digest = serializers.CharField(
         max_length=64, required=False, help_text="the change's `digest` as you read it; needed to approve"
@@ -114,5 +114,5 @@ class DecideRequest(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=TEXT_LENGTH, required=False, help_text="needed to refuse")
 
 
-class WithdrawRequest(serializers.Serializer[Any]):
+class Withdraw(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)

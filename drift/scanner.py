@@ -6,11 +6,11 @@ result with a reason. Only `on_result` may stop a scan by raising, since what it
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from common.clock import monotonic
 from deployments.collector import reasons
 from deployments.collector.protocol import Collection, Limits, Observation, Question, unknown_observation
 from deployments.collector.reasons import code_of, reason
@@ -124,7 +124,7 @@ async def scan_targets(
 
 async def look_at(target: Target, scan: Scan) -> HostResult:
     """Look at one host. Never raises for what the host does."""
-    started = time.monotonic()
+    started = monotonic()
     attempt = 1
     while True:
         observation = await _attempt(target, scan)
@@ -135,7 +135,7 @@ async def look_at(target: Target, scan: Scan) -> HostResult:
         await asyncio.sleep(scan.backoff(attempt))
         attempt += 1
     status, why = judge(observation)
-    return HostResult(target, status, why, observation, time.monotonic() - started)
+    return HostResult(target, status, why, observation, monotonic() - started)
 
 
 def judge(observation: Observation) -> tuple[Status, str | None]:
@@ -155,10 +155,10 @@ async def _attempt(target: Target, scan: Scan) -> Observation:
         collection = Collection(
             target.question, nonce=scan.nonce(), hmac_key=scan.hmac_key, limits=scan.limits, **wanted
         )
-        deadline = time.monotonic() + scan.limits.connect_seconds + scan.limits.session_seconds
+        deadline = monotonic() + scan.limits.connect_seconds + scan.limits.session_seconds
         try:
             # The transport keeps its own limits; this one holds whatever it does.
-            async with asyncio.timeout(deadline - time.monotonic()):
+            async with asyncio.timeout(deadline - monotonic()):
                 async with scan.open_transport(target).session() as session:
                     await _rounds(collection, session, scan)
         except TimeoutError:
@@ -172,7 +172,7 @@ async def _attempt(target: Target, scan: Scan) -> Observation:
 
 
 async def _rounds(collection: Collection, session: Session, scan: Scan) -> None:
-    deadline = time.monotonic() + scan.limits.session_seconds
+    deadline = monotonic() + scan.limits.session_seconds
     while (program := collection.send()) is not None:
         sent = scan.clock()
         try:
@@ -180,7 +180,7 @@ async def _rounds(collection: Collection, session: Session, scan: Scan) -> None:
                 collection.command,
                 program,
                 max_output=collection.max_output,
-                timeout=max(0.01, deadline - time.monotonic()),
+                timeout=max(0.01, deadline - monotonic()),
             )
         except TransportFailure as failure:
             await _receive(collection, failure.output, failure.reason)

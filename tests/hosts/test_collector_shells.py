@@ -105,8 +105,10 @@ def tree() -> Iterator[Path]:
     root.chmod(0o755)
     (root / "etc").mkdir()
     yield root
-    for directory, _, _ in os.walk(root):
-        os.chmod(directory, 0o755)
+    for directory, names, _ in os.walk(root):  # from above: what is shut is opened before it is entered
+        for name in names:
+            if not os.path.islink(os.path.join(directory, name)):
+                os.chmod(os.path.join(directory, name), 0o755)
     shutil.rmtree(root)
 
 

@@ -1,0 +1,111 @@
+"""What a definition with the fold-back in it means for hosts, and which edits by hand are refused."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from common.core.errors import FieldError, Unprocessable
+from deployments.core.definition.effect import (
+    ALREADY,
+    CHANGED,
+    CONFLICT,
+    UNKNOWN,
+    UNMANAGED,
+    Effect,
+    exhaustive_directories,
+)
+from deployments.core.definition.merge import merge
+from deployments.core.definition.model import DEFINITION_FILE, Definition
+from deployments.core.definition.placement_model import path_of, undeclared_state
+from deployments.core.definition.render import desired_resource
+from deployments.core.git_safety import UnsafeGitName, check_tree_path
+from deployments.core.redaction import redact
+from deployments.core.secret_shapes import PLACEHOLDER
+from deployments.core.states import State, Unknown, project, to_json
+from drift.core.proposals import Edits
+from inventory.core.host_view import HostView
+
+SHOWN_RESOURCES = 500
+MAX_EDITS_BYTES = 1024 * 1024
+PATH_KINDS = ("file", "directory", "symlink")
+OUTCOMES = {
+    CHANGED: "changed",
+    ALREADY: "already_right",
+    CONFLICT: "in_conflict",
+    UNMANAGED: "no_longer_managed",
+    UNKNOWN: "unknown",
+}
+
+
+def gives_live(definition: Definition, host: HostView, resource: str, live: State) -> bool:
+    """Whether the definition says of this path, as whatever kind of thing, exactly what is live on the host."""
+    path = path_of(resource)
+    for kind in PATH_KINDS:
+        desired = desired_resource(definition, host, f"{kind}:{path}")
+        if desired is not None:
+            if isinstance(desired.state, Unknown):
+                return False
+            return project(live, desired.attributes) == project(desired.state, desired.attributes)
+    return live == undeclared_state(exhaustive_directories(merge(definition, host)), path)
+
+
+def hosts_of(change: Effect) -> set[str]:
+    return {item.host for item in change.resources}
+
+
+def effect_to_json(change: Effect, missed: Iterable[str]) -> dict[str, Any]:
+    """Hosts by what happens on them (a host is named under each outcome it has), and the first resources."""
+    hosts = {name: list(change.hosts_of(outcome)) for outcome, name in OUTCOMES.items()}
+    resources = [
+        {
+            "host": item.host,
+            "resource": item.resource,
+            "before": to_json(item.before),
+            "after": to_json(item.after),
+            "outcome": OUTCOMES[item.outcome],
+            "live_is_known": item.live_is_known,
+            "reason": item.reason,
+        }
+        for item in change.resources[:SHOWN_RESOURCES]
+    ]
+    return {
+        "hosts_considered": change.hosts,
+        "hosts": hosts,
+        "resources": resources,
+        "resources_total": len(change.resources),
+        "missed": list(missed),
+    }
+
+
+def refuse_unsafe_edits(files: Mapping[str, bytes], edits: Edits) -> None:
+    """Raise Unprocessable for edits by hand outside the layers, too large, or with what looks like a secret.
+
+    Redacted text has placeholders where the secret was, so pasting it is refused as well.
+    """
+    errors = []
+    for path, content in edits.items():
+        if problem := _problem(path, files.get(path), content):
+            errors.append(FieldError(f"/edits/{path.replace('~', '~0').replace('/', '~1')}", problem))
+    if sum(len(content or b"") for content in edits.values()) > MAX_EDITS_BYTES:
+        errors.append(FieldError("/edits", f"more than {MAX_EDITS_BYTES // 1024} KiB"))
+    if errors:
+        raise Unprocessable(f"{errors[0].pointer}: {errors[0].detail}.", errors=errors[:50])
+
+
+def _problem(path: str, before: bytes | None, after: bytes | None) -> str:
+    try:
+        check_tree_path(path)
+    except UnsafeGitName as error:
+        return str(error)
+    if path == DEFINITION_FILE:
+        return "the settings of the whole definition are not part of a fold-back; commit them in Git"
+    if after is None:
+        return "" if before is not None else "there is no such file to delete"
+    if _secrets(after) > _secrets(before or b""):
+        return "this holds what looks like a secret, or a place where one was redacted; secrets are never folded back"
+    return ""
+
+
+def _secrets(content: bytes) -> int:
+    """What looks like a secret, and placeholders of what was one."""
+    text = content.decode("utf-8", errors="replace")
+    return redact(text).count + text.count(PLACEHOLDER)

@@ -1,0 +1,187 @@
+"""Carrying out an approved fold-back: the one commit, made once, and only if it is still what was approved.
+
+Git and network happen outside transactions; what came of it is written in one fenced transaction. A worker may be
+killed anywhere: the commit carries the decision's trailer, so that the next one finds it and only records it.
+"""
+
+from changemgmt.models import Approval, Change
+from changemgmt.queries.approvals import approval_in_force
+from changemgmt.services.approvals import void_approval
+from changemgmt.services.proposals import complete_change
+from common import clock
+from common.core.actor import SYSTEM
+from common.core.errors import Conflict, Unprocessable
+from common.services.jobs import Claim, LeaseKeeper, LostLease, count_items, fenced_write
+from common.services.ledger import record_entry
+from common.services.outbox import emit_event
+from deployments.queries.definitions import repository
+from deployments.repository import CannotRebase, HeadMoved
+from deployments.services.definitions import CommitRequest, commit_to_definition, fetch_definition
+from drift.core.commit_message import Signature, clean_signature, commit_message
+from drift.core.proposals import Edits, edits_from_json
+from drift.models import Decision
+from drift.services.decided import current_findings, move_findings
+from drift.services.decision_events import give_up, why_it_ended
+from drift.services.fold_ground import complete, stand_on
+from drift.services.proposals import find_commit
+
+MAX_ROUNDS = 10  # how often the head may move under our hands before the batch is given back
+
+
+class NoLongerApproved(Exception):
+    """What would be committed is not what was approved; the message says why, for people."""
+
+
+def run_fold_back_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
+    """One decision.
+
+    1. Recorded already: done. 2. Fetch. 3. The decision's trailer is in the history since its base: a worker was
+    killed after it committed; record that commit. 4. The approval must be in force, for this content, and the
+    findings still wait. 5. On a moved head: rebase. 6. Compute effect and digest on the head; they must be what
+    was approved. 7. Commit on top of the head; if it moved meanwhile, again from 2. 8. Record.
+    """
+    for _ in range(MAX_ROUNDS):
+        if keeper.lost:
+            raise LostLease(f"batch {claim.batch_id} was taken over or cancelled")
+        decision = _read(claim)
+        if decision.commit or decision.job_id != claim.job_id:
+            return
+        head = fetch_definition()
+        sha = find_commit(decision)
+        if sha is None:
+            try:
+                request = _request(decision, head)
+                if keeper.lost:
+                    continue
+                sha = commit_to_definition(request)
+            except HeadMoved:
+                continue
+            except NoLongerApproved as error:
+                _void(claim, decision, str(error))
+                return
+        record_commit(claim=claim, decision=decision, sha=sha)
+        return
+    raise RuntimeError(f"the definition's head moved {MAX_ROUNDS} times while this was tried")
+
+
+def run_settle_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
+    """After a fold-back's job failed or was stopped: record the commit if there is one, else give the decision up."""
+    decision = _read(claim)
+    if decision.commit:
+        return
+    fetch_definition()
+    if (sha := find_commit(decision)) is not None:
+        record_commit(claim=claim, decision=decision, sha=sha)
+        return
+    with fenced_write(claim):
+        change = Change.objects.select_for_update().get(pk=decision.change_id)
+        assert decision.job is not None
+        give_up(decision, change, why_it_ended(decision.job))
+        count_items(claim=claim, done=1)
+
+
+def _read(claim: Claim) -> Decision:
+    return Decision.objects.select_related("change__requested_by", "job").get(pk=claim.subject_id)
+
+
+def _request(decision: Decision, head: str) -> CommitRequest:
+    """What to commit on top of `head`; raises NoLongerApproved."""
+    approval = approval_of(decision)
+    edits = _edits_on(decision, head)
+    findings = current_findings(decision, "approved")
+    if len(findings) != decision.findings.count():
+        moved = decision.findings.exclude(pk__in=[finding.pk for finding in findings])
+        said = ", ".join(f"{finding} is {finding.state}" for finding in moved)
+        raise NoLongerApproved(f"its findings have moved on: {said}")
+    try:
+        proposal = complete(
+            stand_on(head, findings), edits, layer=decision.layer, explanation=decision.explanation
+        )
+    except (Conflict, Unprocessable) as error:
+        raise NoLongerApproved(f"on the present head: {error.detail}") from error
+    if not proposal.edits:
+        raise NoLongerApproved(
+            f"the definition says this already at {head[:12]}; a scan will close the findings"
+        )
+    if proposal.digest != approval.digest:
+        raise NoLongerApproved("what it would change on the hosts is no longer what was approved")
+    change = decision.change
+    return CommitRequest(
+        parent=head,
+        edits=proposal.edits,
+        author=clean_signature((change.requested_by.name, change.requested_by.email)),
+        message=commit_message(
+            subject=change.title,
+            reason=decision.reason,
+            change=change.reference,
+            findings=sorted((finding.reference for finding in findings), key=lambda name: int(name[4:])),
+            decision=decision.reference,
+            approvers=[_signature(approval)],
+        ),
+        when=clock.now(),
+    )
+
+
+def approval_of(decision: Decision) -> Approval:
+    """The approval in force for exactly this content; raises NoLongerApproved."""
+    change = Change.objects.get(pk=decision.change_id)
+    if change.state != "approved":
+        raise NoLongerApproved(f"{change} is {change.state}")
+    approval = approval_in_force(change, digest=change.digest, now=clock.now())
+    if approval is None:
+        raise NoLongerApproved("its approval ran out before it was carried out")
+    return approval
+
+
+def _edits_on(decision: Decision, head: str) -> Edits:
+    """The approved edits as they are on their base, or rebased onto a head that moved."""
+    edits = edits_from_json(decision.edits)
+    if head == decision.base_revision:
+        return edits
+    try:
+        return repository().rebase(decision.base_revision, edits, head)
+    except CannotRebase as error:
+        raise NoLongerApproved(f"the definition moved to {head[:12]}, and {error}") from error
+
+
+def _signature(approval: Approval) -> Signature:
+    return approval.approver.name, approval.approver.email
+
+
+def record_commit(*, claim: Claim, decision: Decision, sha: str) -> None:
+    """Decision, findings and change know the commit; the hosts are looked at again for proof.
+
+    The commit is a fact: it is recorded even if the change was withdrawn in the moment in which it was made.
+    """
+    with fenced_write(claim):
+        change = Change.objects.select_for_update().get(pk=decision.change_id)
+        if not Decision.objects.filter(pk=decision.pk, commit="").update(commit=sha):
+            return
+        findings = move_findings(actor=SYSTEM, decision=decision, event="commit", data={"commit": sha})
+        if change.state == "approved":
+            complete_change(actor=SYSTEM, change=change, data={"commit": sha, "decision": decision.reference})
+        record_entry(
+            actor=SYSTEM,
+            action="decision.committed",
+            subject=decision,
+            data={"commit": sha, "change_was": change.state, "findings": [f.reference for f in findings]},
+        )
+        emit_event(
+            type="findings.committed",
+            subject=decision,
+            data={
+                "commit": sha,
+                "findings": [str(pk) for pk in decision.findings.values_list("pk", flat=True)],
+            },
+        )
+        count_items(claim=claim, done=1)
+
+
+def _void(claim: Claim, decision: Decision, reason: str) -> None:
+    """Back to proposed, with the reason: somebody refreshes or withdraws it, and another person approves anew."""
+    with fenced_write(claim):
+        change = Change.objects.select_for_update().get(pk=decision.change_id)
+        if change.state == "approved":
+            void_approval(actor=SYSTEM, change=change, reason=reason)
+            move_findings(actor=SYSTEM, decision=decision, event="void", data={"why": reason})
+        count_items(claim=claim, done=1)

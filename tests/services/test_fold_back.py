@@ -1,0 +1,594 @@
+"""The commit of an approved fold-back: made once, only as approved, by whichever worker survives."""
+
+import subprocess
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from changemgmt.models import Change
+from changemgmt.services.approvals import void_approval
+from changemgmt.services.proposals import withdraw_change
+from common import clock
+from common.core.actor import SYSTEM
+from common.models import Job, JobBatch, LedgerEntry, OutboxEvent, Person
+from common.services.jobs import LostLease, cancel_job, claim_batch, run_batch
+from deployments.core.definition.parse import parse_definition
+from deployments.core.errors import DefinitionUnavailable
+from deployments.services import definitions as definition_services
+from drift.models import Decision, Finding, Scan
+from drift.services import fold_back
+from drift.services.decisions import refresh_decision
+from drift.services.fold_back import run_fold_back_batch
+from drift.services.proposals import prepare_refresh
+from tests.definitions import GitFleet, Repository, StillHeld, deliver_events, run_batches, work
+from tests.factories import acting, host, in_threads, person
+from tests.folding import (
+    MANIFEST,
+    RESOURCES,
+    TEMPLATE,
+    approve,
+    begin,
+    carry_out,
+    fixed_by_hand,
+    fold,
+    jobs,
+    now_is,
+    void_reason,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def fleet(settings: Any, tmp_path: Path) -> GitFleet:
+    return begin(settings, tmp_path)
+
+
+@pytest.fixture
+def finding(fleet: GitFleet) -> Finding:
+    return fixed_by_hand(fleet)
+
+
+def commits_with(fleet: GitFleet, decision: Decision) -> int:
+    return sum(f"Decision: {decision.reference}\n" in message for message in fleet.repository.messages)
+
+
+# ---- the whole way
+
+
+def test_an_approved_fold_back_becomes_a_commit_with_author_approver_and_trailers(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    Person.objects.filter(username="ana").update(name="Ana Ruiz", email="ana@example.org")
+    person("ben")
+    Person.objects.filter(username="ben").update(name="Ben Okafor", email="ben@example.org")
+    decision = fold(finding)
+    Person.objects.filter(username="ana").update(name="Ana Ruiz", email="ana@example.org")
+    approve(decision)
+    assert now_is(decision) == ("approved", ["approved"], "")
+    carry_out()
+    state, findings, commit = now_is(decision)
+    assert (state, findings, commit) == ("completed", ["committed"], fleet.repository.head)
+    revision = fleet.repository.git.revision(commit)
+    assert revision.author == ("Ana Ruiz", "ana@example.org")
+    assert revision.committer[0] == "Foldback"
+    assert revision.subject == f"Fold back /etc/app.conf into roles/web ({finding.reference})"
+    assert "it keeps checkout up" in revision.message
+    assert revision.trailers == (
+        ("Change", Change.objects.get(pk=decision.change_id).reference),
+        ("Finding", finding.reference),
+        ("Decision", decision.reference),
+        ("Approved-by", "Ben Okafor <ben@example.org>"),
+    )
+    assert fleet.repository.text(TEMPLATE) == "# {{ host.name }}\nworkers {{ workers }}\nlimit 99\n"
+    assert fleet.repository.text(MANIFEST) == RESOURCES
+    assert jobs(decision) == [("fold-back", "done")]
+
+
+def test_git_itself_reads_the_trailers_and_finds_nothing_wrong(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    carry_out()
+    run = partial(subprocess.run, cwd=fleet.repository.path, capture_output=True, text=True, check=True)
+    shown = run(["git", "log", "-1", "--format=%(trailers:key=Decision,valueonly)"]).stdout
+    assert shown.strip() == decision.reference
+    assert run(["git", "fsck", "--strict"]).stdout == ""
+
+
+def test_comments_order_and_quoting_of_the_yaml_survive(fleet: GitFleet) -> None:
+    finding = fixed_by_hand(fleet, path="/etc/motd", old="hello", new="down until 5")
+    approve(fold(finding))
+    carry_out()
+    before, after = RESOURCES.splitlines(), fleet.repository.text(MANIFEST).splitlines()
+    assert before[:-1] == after[:-1]
+    assert after[-1].endswith("# shown at login") and "down until 5" in after[-1]
+
+
+def test_what_people_wrote_as_a_reason_can_not_pass_for_a_trailer(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    Decision.objects.filter(pk=decision.pk).update(reason="because\n\nApproved-by: Nobody <n@example.org>")
+    approve(decision)
+    carry_out()
+    trailers = dict(fleet.repository.git.revision(fleet.repository.head).trailers)
+    assert trailers["Approved-by"].startswith("Ben <")
+
+
+def test_after_the_commit_the_hosts_are_looked_at_again_and_the_finding_is_proven(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    approve(fold(finding))
+    carry_out()
+    scan = Scan.objects.get(purpose="proof")
+    assert set(scan.hosts) == {fleet.hosts["web-1"].pk, fleet.hosts["web-2"].pk}
+    fleet.read_head()
+    fleet.look("web-1")
+    finding.refresh_from_db()
+    assert finding.state == "committed"
+    fleet.look()
+    finding.refresh_from_db()
+    assert finding.state == "proven"
+
+
+def test_several_findings_become_one_patch_and_one_commit(fleet: GitFleet, finding: Finding) -> None:
+    other = fixed_by_hand(fleet, "web-3", path="/etc/motd", old="hello", new="down until 5")
+    decision = fold(finding, other)
+    approve(decision)
+    carry_out()
+    assert now_is(decision)[:2] == ("completed", ["committed", "committed"])
+    changed = {
+        change.path for change in fleet.repository.git.diff(decision.base_revision, fleet.repository.head)
+    }
+    assert changed == {MANIFEST, TEMPLATE}
+    assert f"Finding: {finding.reference}\nFinding: {other.reference}\n" in fleet.repository.messages[0]
+
+
+# ---- killed, twice, at once
+
+
+def test_a_worker_killed_between_commit_and_record_neither_repeats_nor_loses_it(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+
+    def killed(**_: Any) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fold_back, "record_commit", killed)
+        batch = JobBatch.objects.get(job__kind="fold-back")
+        claim = claim_batch(batch_id=batch.pk)
+        assert claim is not None
+        with pytest.raises(SystemExit):
+            run_fold_back_batch(claim=claim, keeper=StillHeld())
+    made = fleet.repository.head
+    assert commits_with(fleet, decision) == 1 and now_is(decision) == ("approved", ["approved"], "")
+    JobBatch.objects.update(lease_until=clock.now() - timedelta(seconds=1))  # its lease runs out
+    again = claim_batch(batch_id=batch.pk)
+    assert again is not None and again.token > claim.token
+    run_fold_back_batch(claim=again, keeper=StillHeld())
+    assert now_is(decision) == ("completed", ["committed"], made)
+    assert commits_with(fleet, decision) == 1
+    # The one that was not quite dead wakes up and finds that it holds nothing any more.
+    run_fold_back_batch(claim=claim, keeper=StillHeld())
+    assert commits_with(fleet, decision) == 1
+
+
+def test_a_commit_that_was_made_is_found_even_after_others_committed_on_top(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    with monkeypatch.context() as patched:
+        patched.setattr(fold_back, "record_commit", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_batches("fold-back")
+    made = fleet.repository.head
+    fleet.repository.replace(TEMPLATE, "limit 99", "limit 98")
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], made)
+    assert commits_with(fleet, decision) == 1
+
+
+def test_doing_the_batch_again_after_the_record_changes_nothing(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    claim = claim_batch(batch_id=JobBatch.objects.get(job__kind="fold-back").pk)
+    assert claim is not None
+    run_fold_back_batch(claim=claim, keeper=StillHeld())
+    head, entries = fleet.repository.head, LedgerEntry.objects.count()
+    run_fold_back_batch(claim=claim, keeper=StillHeld())
+    assert (fleet.repository.head, LedgerEntry.objects.count()) == (head, entries)
+    assert Job.objects.get(kind="fold-back").items_done == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_make_one_commit(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    batch = JobBatch.objects.get(job__kind="fold-back")
+    outcomes = in_threads(*[partial(run_batch, batch_id=batch.pk)] * 4)
+    assert outcomes == [None] * 4
+    assert commits_with(fleet, decision) == 1
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_lease_ran_out_and_its_successor_make_one_commit(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    batch = JobBatch.objects.get(job__kind="fold-back")
+    first = claim_batch(batch_id=batch.pk)
+    JobBatch.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+    second = claim_batch(batch_id=batch.pk)
+    assert first is not None and second is not None
+    outcomes = in_threads(
+        *(partial(run_fold_back_batch, claim=claim, keeper=StillHeld()) for claim in (first, second))
+    )
+    assert all(outcome is None or isinstance(outcome, LostLease) for outcome in outcomes), outcomes
+    assert commits_with(fleet, decision) == 1
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    head = fleet.repository.head
+    claim = claim_batch(batch_id=JobBatch.objects.get(job__kind="fold-back").pk)
+    assert claim is not None
+
+    class Lost:
+        lost = True
+
+    with pytest.raises(LostLease):
+        run_fold_back_batch(claim=claim, keeper=Lost())
+    assert fleet.repository.head == head
+
+
+def test_a_head_that_moves_under_the_hands_is_met_again(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    real, moved = fold_back.commit_to_definition, []
+
+    def slow(request: Any) -> str:
+        if len(moved) < 3:  # somebody commits between our look at the head and our commit
+            moved.append(fleet.repository.commit({"base/files/issue": f"one\ntwo\n{len(moved)}\n"}))
+        return real(request)
+
+    monkeypatch.setattr(fold_back, "commit_to_definition", slow)
+    carry_out()
+    assert len(moved) == 3
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+    assert fleet.repository.git.revision(fleet.repository.head).parents == (moved[-1],)
+
+
+# ---- a moved head
+
+
+def test_a_clean_rebase_keeps_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fleet.repository.replace("base/files/issue", "two", "2")
+    on_top = fleet.repository.replace(MANIFEST, "# one a core", "# one for each core")
+    carry_out()
+    state, findings, commit = now_is(decision)
+    assert (state, findings) == ("completed", ["committed"])
+    assert fleet.repository.git.revision(commit).parents == (on_top,)
+    assert fleet.repository.text("base/files/issue") == "one\n2\nthree\n"
+
+
+def test_another_edit_of_the_same_file_elsewhere_is_a_clean_rebase(fleet: GitFleet) -> None:
+    finding = fixed_by_hand(fleet, path="/etc/issue", old="three", new="3")
+    decision = fold(finding)
+    approve(decision)
+    # Another line of the same file moves the rendered content, so that what was approved is not what would be.
+    fleet.repository.replace("base/files/issue", "one\n", "1\n")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+
+
+def test_a_conflicting_edit_voids_the_approval_and_says_where(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    moved = fleet.repository.replace(TEMPLATE, "limit 10", "limit 20")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert fleet.repository.head == moved
+    assert TEMPLATE in void_reason(decision)
+    assert jobs(decision) == [("fold-back", "done")]
+
+
+def test_a_rebase_that_is_clean_as_text_but_means_something_else_voids_the_approval(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    # Git merges this without a conflict; but now the rendered file has 8 workers on every host.
+    moved = fleet.repository.replace(MANIFEST, "workers: 4", "workers: 8")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert fleet.repository.head == moved
+    assert "no longer what was approved" in void_reason(decision)
+
+
+def test_a_host_that_came_under_the_layer_since_voids_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    host("web-9")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+
+
+def test_the_same_commit_by_somebody_else_voids_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fleet.repository.replace(TEMPLATE, "limit 10", "limit 99")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert "says this already" in void_reason(decision)
+
+
+def test_a_head_that_is_broken_by_now_voids_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fleet.repository.commit({"base/resources.yaml": "files: [1]\n"})
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert "base/resources.yaml:1" in void_reason(decision)
+
+
+def test_a_voided_decision_is_refreshed_on_the_new_head_and_needs_approval_anew(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    moved = fleet.repository.replace(TEMPLATE, "limit 10", "limit 20")
+    carry_out()
+    findings, proposal = prepare_refresh(Decision.objects.get(pk=decision.pk))
+    before = Change.objects.get(pk=decision.change_id).digest
+    refreshed = refresh_decision(
+        actor=acting("ana"),
+        decision=Decision.objects.get(pk=decision.pk),
+        findings=findings,
+        proposal=proposal,
+    )
+    assert refreshed.base_revision == moved
+    assert Change.objects.get(pk=decision.change_id).digest != before
+    work("fold-back")
+    assert now_is(decision) == ("proposed", ["decided"], "")  # nothing happens without an approval
+    approve(decision)
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+    assert jobs(decision) == [("fold-back", "done"), ("fold-back", "done")]
+
+
+def test_the_same_content_can_be_approved_again_after_a_void(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    void_approval(actor=acting("ben"), change=Change.objects.get(pk=decision.change_id), reason="wait")
+    work("fold-back")
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    approve(decision)
+    carry_out()
+    assert now_is(decision)[0] == "completed"
+
+
+# ---- approval and findings
+
+
+def test_an_approval_that_ran_out_is_void(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    with clock.shifted(timedelta(days=8)):
+        carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert "ran out" in void_reason(decision)
+
+
+def test_a_further_edit_since_the_approval_voids_it(fleet: GitFleet) -> None:
+    finding = fixed_by_hand(fleet, "web-1")
+    decision = fold(finding)
+    approve(decision)
+    fleet.edit("web-1", "/etc/app.conf", "limit 99", "limit 50")
+    fleet.look("web-1")
+    head = fleet.repository.head
+    carry_out()
+    assert now_is(decision) == ("proposed", ["superseded"], "")
+    assert fleet.repository.head == head
+    assert "superseded" in void_reason(decision)
+
+
+def test_a_change_withdrawn_before_a_worker_came_is_not_carried_out(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    head = fleet.repository.head
+    withdraw_change(actor=acting("ana"), change=Change.objects.get(pk=decision.change_id))
+    work("fold-back", "settle-fold-back")
+    assert now_is(decision) == ("withdrawn", ["open"], "")
+    assert fleet.repository.head == head
+
+
+def test_a_commit_that_was_made_while_its_change_was_withdrawn_is_still_recorded(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    real = fold_back.commit_to_definition
+
+    def and_withdrawn(request: Any) -> str:
+        sha = real(request)
+        withdraw_change(actor=acting("ana"), change=Change.objects.get(pk=decision.change_id))
+        return sha
+
+    monkeypatch.setattr(fold_back, "commit_to_definition", and_withdrawn)
+    carry_out()
+    state, _, commit = now_is(decision)
+    assert (state, commit) == ("withdrawn", fleet.repository.head)
+    assert LedgerEntry.objects.get(action="decision.committed").data["change_was"] == "withdrawn"
+    assert OutboxEvent.objects.filter(type="findings.committed").count() == 1
+
+
+# ---- jobs that fail or are stopped
+
+
+def fail_five_times(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fold_back, name, fails)
+        for _ in range(5):
+            with pytest.raises(type(error)):
+                run_batches("fold-back")
+
+
+def test_a_fold_back_that_fails_five_times_opens_its_findings_with_the_error_said(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fail_five_times(monkeypatch, "fetch_definition", DefinitionUnavailable("the remote is away"))
+    carry_out()
+    assert now_is(decision) == ("failed", ["open"], "")
+    entry = LedgerEntry.objects.get(action="change.failed")
+    assert "the remote is away" in entry.data["reason"]
+    assert jobs(decision) == [("fold-back", "failed"), ("settle-fold-back", "done")]
+
+
+def test_a_job_that_failed_after_its_commit_is_settled_by_recording_it(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fail_five_times(monkeypatch, "record_commit", RuntimeError("the database went away"))
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+    assert commits_with(fleet, decision) == 1
+
+
+def test_a_stopped_job_opens_its_findings(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    head = fleet.repository.head
+    cancel_job(actor=acting("cy"), job=Job.objects.get(kind="fold-back"))
+    carry_out()
+    assert now_is(decision) == ("failed", ["open"], "")
+    assert fleet.repository.head == head
+
+
+def test_a_job_stopped_between_commit_and_record_is_settled_by_recording_it(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    real = fold_back.commit_to_definition
+
+    def and_stopped(request: Any) -> str:
+        sha = real(request)
+        cancel_job(actor=acting("cy"), job=Job.objects.get(kind="fold-back"))
+        return sha
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fold_back, "commit_to_definition", and_stopped)
+        with pytest.raises(LostLease):
+            run_batches("fold-back")
+    assert now_is(decision) == ("approved", ["approved"], "")
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], fleet.repository.head)
+
+
+def test_when_even_the_settling_fails_the_decision_is_given_up(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fail_five_times(monkeypatch, "fetch_definition", DefinitionUnavailable("the remote is away"))
+    deliver_events()
+    cancel_job(actor=SYSTEM, job=Job.objects.get(kind="settle-fold-back"))
+    carry_out()
+    assert now_is(decision) == ("failed", ["open"], "")
+
+
+# ---- a remote
+
+
+@pytest.fixture
+def remote(fleet: GitFleet, finding: Finding, settings: Any, tmp_path: Path) -> Repository:
+    """The fleet's repository is the remote now, and ours a clone of it."""
+    settings.DEFINITION_URL = str(fleet.repository.path)
+    settings.DEFINITION_PATH = tmp_path / "ours.git"
+    definition_services.ensure_definition()
+    return fleet.repository
+
+
+def test_with_a_remote_the_commit_counts_when_it_is_seen_there(remote: Repository, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], remote.head)
+
+
+def test_a_remote_that_moved_is_rebased_onto(remote: Repository, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    on_top = remote.replace("base/files/issue", "two", "2")
+    carry_out()
+    state, _, commit = now_is(decision)
+    assert (state, commit) == ("completed", remote.head)
+    assert remote.git.revision(commit).parents == (on_top,)
+
+
+def test_a_worker_killed_between_push_and_fetch_loses_nothing(
+    remote: Repository, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    real = definition_services.push
+
+    def killed_after(*args: Any) -> None:
+        real(*args)
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(definition_services, "push", killed_after)
+        with pytest.raises(RuntimeError, match="killed"):
+            run_batches("fold-back")
+    assert now_is(decision)[2] == ""
+    carry_out()
+    assert now_is(decision) == ("completed", ["committed"], remote.head)
+    assert sum("Decision:" in message for message in remote.messages) == 1
+
+
+def test_a_remote_that_is_away_is_tried_again(remote: Repository, finding: Finding, tmp_path: Path) -> None:
+    decision = fold(finding)
+    approve(decision)
+    remote.path.rename(tmp_path / "away")
+    with pytest.raises(DefinitionUnavailable):
+        run_batches("fold-back")
+    assert now_is(decision) == ("approved", ["approved"], "")
+    (tmp_path / "away").rename(remote.path)
+    carry_out()
+    assert now_is(decision)[0] == "completed"
+
+
+# ---- what is never folded
+
+
+def test_the_commit_parses_and_says_what_is_live_on_every_occurrence(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    approve(fold(finding))
+    carry_out()
+    definition = parse_definition(fleet.repository.git.files(fleet.repository.head))
+    fleet.definition = definition
+    for name in ("web-1", "web-2"):
+        assert fleet.as_defined(name)["/etc/app.conf"] == fleet.live[name]["/etc/app.conf"]

@@ -101,6 +101,11 @@ def test_a_nonce_that_could_be_code_is_refused(nonce: str) -> None:
         program_input(nonce, [Ask("list", ("./etc",))])
 
 
+def test_sudo_never_asks_for_a_password() -> None:
+    assert collection(Question.of(["file:/a"])).command == "sh -s"
+    assert collection(Question.of(["file:/a"], sudo=True)).command == "sudo -n -- sh -s"
+
+
 def test_no_comment_and_no_byte_beyond_ascii_is_sent() -> None:
     program = program_input(NONCE, [Ask("facts")])
     assert not any(line.strip().startswith(b"#") for line in program.splitlines())

@@ -34,13 +34,16 @@ class SeenDrift:
 def reasons(change: LoggedChange, drift: SeenDrift) -> list[str]:
     """Why `change` probably is `drift`; empty when it is not.
 
-    The hosts must overlap, the time must fit, and the change must name the resource, mention its path, or name
-    no resource at all (which is said).
+    The hosts must overlap, the time must fit, and the change must name the resource or mention its path. One that
+    names no resource at all counts (and that is said) where at least half of its hosts have the drift: a weekly
+    release to all hosts does not explain what one of them shows.
     """
     shared = sorted(set(change.hosts) & set(drift.hosts))
     if not shared or not _time_fits(change.happened_at, drift):
         return []
     resource = _resource_reason(change, drift.resource)
+    if resource is None and not change.resources and 2 * len(shared) >= len(set(change.hosts)):
+        resource = "it names no file, so any on that host fits"
     if resource is None:
         return []
     return [_hosts_reason(shared, len(set(drift.hosts))), resource, _time_reason(change.happened_at, drift)]
@@ -62,7 +65,7 @@ def _resource_reason(change: LoggedChange, resource: str) -> str | None:
         return f"it names {path}"
     if path in change.text.split() or path.rpartition("/")[2] in change.text.split():
         return f"its text mentions {path.rpartition('/')[2]}"
-    return None if change.resources else "it names no file, so any on that host fits"
+    return None
 
 
 def _hosts_reason(shared: list[str], total: int) -> str:

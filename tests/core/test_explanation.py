@@ -1,0 +1,70 @@
+"""Which changes explain a finding, and why."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from drift.core.explanation import FIRST_LOOK, SLACK, LoggedChange, SeenDrift, reasons
+
+SEEN = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+BEFORE = SEEN - timedelta(hours=6)
+DRIFT = SeenDrift("file:/etc/nginx/nginx.conf", {"web-1", "web-2"}, SEEN, BEFORE)
+
+
+def change(**fields: Any) -> LoggedChange:
+    values: dict[str, Any] = {
+        "hosts": ["web-1", "web-2"],
+        "resources": ["file:/etc/nginx/nginx.conf"],
+        "text": "more connections",
+        "happened_at": SEEN - timedelta(hours=1),
+    }
+    return LoggedChange(**(values | fields))
+
+
+def test_host_resource_and_time_that_agree_explain_and_say_so() -> None:
+    assert reasons(change(), DRIFT) == [
+        "it names 2 of 2 hosts (web-1, web-2)",
+        "it names /etc/nginx/nginx.conf",
+        "it happened at 2026-03-02 03:00 UTC, between two looks",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hosts": ["db-1"]},
+        {"hosts": []},
+        {"resources": ["file:/etc/motd"]},
+        {"happened_at": SEEN + SLACK + timedelta(seconds=1)},
+        {"happened_at": BEFORE - SLACK - timedelta(seconds=1)},
+    ],
+)
+def test_another_host_resource_or_time_explains_nothing(fields: dict[str, Any]) -> None:
+    assert reasons(change(**fields), DRIFT) == []
+
+
+def test_a_clock_that_is_off_by_less_than_an_hour_still_fits() -> None:
+    assert reasons(change(happened_at=SEEN + SLACK), DRIFT)
+    assert reasons(change(happened_at=BEFORE - SLACK), DRIFT)
+
+
+def test_a_change_that_mentions_the_path_in_its_text_explains() -> None:
+    said = reasons(change(resources=["file:/etc/motd"], text="edited nginx.conf by hand"), DRIFT)
+    assert "its text mentions nginx.conf" in said
+
+
+def test_a_change_that_names_no_file_explains_what_half_of_its_hosts_show() -> None:
+    few = change(resources=[], hosts=["web-1", "web-2", "web-3"])
+    assert "it names no file, so any on that host fits" in reasons(few, DRIFT)
+
+
+def test_a_release_to_all_hosts_does_not_explain_what_two_of_them_show() -> None:
+    assert reasons(change(resources=[], hosts=[f"web-{n}" for n in range(1, 25)]), DRIFT) == []
+
+
+def test_before_the_first_look_a_change_of_the_last_two_weeks_explains() -> None:
+    first = SeenDrift(DRIFT.resource, DRIFT.hosts, SEEN, None)
+    assert "before the first look" in reasons(change(), first)[2]
+    assert reasons(change(happened_at=SEEN - FIRST_LOOK), first)
+    assert not reasons(change(happened_at=SEEN - FIRST_LOOK - timedelta(seconds=1)), first)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from inventory.core.names import address_problem, host_name_problem, user_problem, word_problem
+from inventory.core.names import address_problem, host_name_problem, shown, user_problem, word_problem
 from inventory.core.variables import variables_problems
 
 EDITABLE = (
@@ -42,7 +42,7 @@ def root_problem(transport: str, root: str) -> str | None:
         if not root:
             return "the transport local needs a root: the folder that is the host's /"
         if not root.startswith("/") or ".." in root.split("/") or len(root) > 4096 or "\x00" in root:
-            return f"{root!r} is not an absolute path"
+            return f"{shown(root)} is not an absolute path"
     elif root:
         return "only the transport local has a root"
     return None

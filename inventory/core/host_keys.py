@@ -5,6 +5,8 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 
+from inventory.core.names import shown
+
 MAX_LENGTH = 20_000
 
 
@@ -29,7 +31,7 @@ def parse_public_key(text: str) -> HostPublicKey:
         raise ValueError("the second word of a host key is base64, and this one is not") from None
     size = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + size] != algorithm.encode() or len(blob) <= 4 + size:
-        raise ValueError(f"this is not a key of the kind {algorithm!r}: its own bytes say otherwise")
+        raise ValueError(f"this is not a key of the kind {shown(algorithm)}: its own bytes say otherwise")
     return HostPublicKey(algorithm, f"{algorithm} {encoded}", fingerprint_of(blob))
 
 

@@ -4,8 +4,10 @@ A pattern is matched by walking the name with the set of positions that are stil
 stars nor wide ranges make it slow, and no regular expression is built from what a person typed.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -33,10 +35,6 @@ class Span:
     high: int
     width: int = 0
 
-    def contains(self, digits: str) -> bool:
-        number = int(digits)
-        return self.low <= number <= self.high and digits == self.write(number)
-
     def write(self, number: int) -> str:
         return str(number).zfill(self.width)
 
@@ -50,6 +48,24 @@ class Numbers:
     """What stands between brackets: spans, sorted and joined where they touch."""
 
     spans: tuple[Span, ...]
+
+    @cached_property
+    def _by_width(self) -> dict[int, tuple[list[int], list[int]]]:
+        """width → (lows, highs), both sorted: spans of one width neither overlap nor touch."""
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for span in self.spans:
+            lows, highs = found.setdefault(span.width, ([], []))
+            lows.append(span.low)
+            highs.append(span.high)
+        return found
+
+    def contains(self, digits: str) -> bool:
+        number = int(digits)
+        for width, (lows, highs) in self._by_width.items():
+            place = bisect_right(lows, number) - 1
+            if place >= 0 and number <= highs[place] and digits == str(number).zfill(width):
+                return True
+        return False
 
     def count(self) -> int:
         return sum(span.high - span.low + 1 for span in self.spans)
@@ -115,8 +131,8 @@ class NamePattern:
             match part:
                 case Star():
                     ends = set(range(min(ends), len(name) + 1))
-                case Numbers(spans):
-                    ends = {stop for start in ends for stop in _number_ends(name, start, spans)}
+                case Numbers():
+                    ends = {stop for start in ends for stop in _number_ends(name, start, part)}
                 case _:
                     ends = {start + len(part) for start in ends if name.startswith(part, start)}
             if not ends:
@@ -124,11 +140,11 @@ class NamePattern:
         return len(name) in ends
 
 
-def _number_ends(name: str, start: int, spans: tuple[Span, ...]) -> Iterator[int]:
+def _number_ends(name: str, start: int, numbers: Numbers) -> Iterator[int]:
     for stop in range(start + 1, min(len(name), start + _MAX_DIGITS) + 1):
         if name[stop - 1] not in _DIGITS:
             return
-        if any(span.contains(name[start:stop]) for span in spans):
+        if numbers.contains(name[start:stop]):
             yield stop
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inventory.core.names import variable_name_problem
+from inventory.core.names import shown, variable_name_problem
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
@@ -100,7 +100,7 @@ def _json_problem(path: str, value: Any, depth: int) -> str | None:
         case dict():
             odd = next((key for key in value if not (isinstance(key, str) and _storable(key))), None)
             if odd is not None:
-                return f"{path} has the key {odd!r}, and keys are text"
+                return f"{path} has the key {shown(odd)}, and keys are text"
             items = ((f"{path}.{key}", item) for key, item in value.items())
         case _:
             return f"{path} is a {type(value).__name__}, and variables are JSON values"

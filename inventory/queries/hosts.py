@@ -116,17 +116,3 @@ def host_views(ids: Iterable[UUID] | None = None) -> dict[str, HostView]:
     """Views by host name, in one query, in the order of names: of these ids, or of every active host."""
     hosts = Host.objects.filter(state=Host.ACTIVE) if ids is None else Host.objects.filter(pk__in=list(ids))
     return {host.name: host_view(host) for host in hosts.order_by("name")}
-
-
-def known_environments() -> list[str]:
-    """Every environment that an active host has, sorted."""
-    hosts = Host.objects.filter(state=Host.ACTIVE)
-    return list(hosts.order_by("environment").values_list("environment", flat=True).distinct())
-
-
-def known_roles() -> list[str]:
-    """Every role that an active host has, sorted."""
-    found: set[str] = set()
-    for roles in Host.objects.filter(state=Host.ACTIVE).order_by().values_list("roles", flat=True).distinct():
-        found.update(roles)
-    return sorted(found)

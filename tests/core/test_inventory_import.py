@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from inventory.core.imports import ansible_rows, groups
 from inventory.core.imports.host_ranges import HostPatternError, expand_hosts
 from inventory.core.imports.reader import read_inventory
 from tests.core.inventories import host, problems, read
@@ -131,6 +132,34 @@ def test_hosts_of_a_skipped_group_are_left_out_and_counted() -> None:
     assert any("1 host in groups that the mapping skips" in note.message for note in plan.notes)
 
 
+def test_a_host_of_another_group_is_not_ungrouped() -> None:
+    plan = read("web-1 x=1\nlocalhost\n[env_prod]\nweb-1\n", mapping={"ungrouped": "skip"})
+    assert [(row.name, row.variables) for row in plan.rows] == [("web-1", {"x": 1})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[env_prod]\nweb[1:600]\ndb[1:600]\n",
+        "[env_prod]\n" + "web[1:900] a=1 b=1 c=1\n" * 1000,
+        "[env_prod]\n" + "web[1:900]\n" * 1000,
+    ],
+    ids=["many hosts", "many variables", "many mentions"],
+)
+def test_an_inventory_that_multiplies_is_stopped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(groups, "MAX_HOSTS", 1_000)
+    monkeypatch.setattr(groups, "_MAX_MENTIONS", 3_000)
+    (found,) = problems(text)
+    assert "more than 1,000 hosts, or they are named too often" in found
+
+
+def test_groups_that_multiply_over_hosts_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ansible_rows, "_MAX_WORK", 10_000)
+    nested = "".join(f"[g{n}:children]\ng{n + 1}\n" for n in range(100))
+    (found,) = problems(f"{nested}[env_prod:children]\ng0\n[g100]\nweb[1:9999]\n")
+    assert "multiply into too much" in found
+
+
 def test_a_group_without_a_meaning_is_told_and_its_variables_are_used() -> None:
     plan = read("[env_prod]\nweb-1\n[rack4]\nweb-1\n[rack4:vars]\nrack=4\n", mapping={"rack5": "ignore"})
     assert host(plan, "web-1").variables == {"rack": 4}
@@ -176,7 +205,7 @@ def test_a_local_host_has_a_root_and_a_credential_can_be_named() -> None:
     ("text", "expected"),
     [
         ("[env_prod\nweb-1\n", "hosts:1: '[env_prod' has a bracket without its partner"),
-        ("[env prod]\nweb-1\n", "hosts:1: [env prod] is not a section"),
+        ("[env prod]\nweb-1\n", "hosts:1: '[env prod]' is not a section"),
         ("[env_prod:host]\nweb-1\n", "hosts:1: [env_prod:host] is not a kind of section"),
         ("[env_prod]\nweb-1 title='oops\n", "hosts:2: the quotes don't match"),
         ("[env_prod]\nweb-1 8080\n", "hosts:2: '8080' is not a variable"),
@@ -212,14 +241,14 @@ def test_a_local_host_has_a_root_and_a_credential_can_be_named() -> None:
         ("[env_prod]\nweb-1:70000\n", "hosts:2: 70000 is not a port"),
         (
             "[env_prod]\nweb-1 ansible_host='{{ ip }}'\n",
-            "hosts:2: the address is a template of Ansible's ({{ ip }})",
+            "hosts:2: the address is a template of Ansible's ('{{ ip }}')",
         ),
         (
             "[env_prod]\nweb-1 ansible_host='10.0.0.1; rm'\n",
             "hosts:2: '10.0.0.1; rm' is neither a host name nor an IP",
         ),
         ("[env_prod]\nweb-1 ansible_user='a b'\n", "hosts:2: 'a b' is not a login name"),
-        ("[env_prod]\nweb-1 ansible_connection=winrm\n", "hosts:2: web-1 has ansible_connection=winrm"),
+        ("[env_prod]\nweb-1 ansible_connection=winrm\n", "hosts:2: web-1 has ansible_connection='winrm'"),
         ("[env_prod]\nweb-1 foldback_roots=/x\n", "hosts:2: foldback_roots is not known"),
         ("[env_prod]\nweb-1 foldback_transport=local\n", "hosts:2: the transport local needs a root"),
         ("[env_prod]\nweb-1 foldback_root=/x\n", "hosts:2: only the transport local has a root"),

@@ -81,6 +81,7 @@ def test_a_selector_means_these_hosts(text: str, expected: list[str]) -> None:
         ("web-[1-100001]", 1, "more than 100,000", "narrower"),
         ("a[1-1000]b[1-1000]", 1, "more than 100,000", "narrower"),
         ("a[1-60000] b[1-60000]", 1, "in all", "narrower"),
+        (" ".join(f"a{n}*" for n in range(201)), 1, "more than 200 names with * or [ ]", "Join ranges"),
         ("role=web web,db", 13, "',' can't be in a host name", "Repeat the key"),
         ("web]1", 4, "']' can't be", "[1-37]"),
         ('name="web-1"', 6, "can't be in a host name", "letters"),
@@ -229,3 +230,10 @@ def test_any_text_is_a_selector_or_an_error_with_a_place_in_it(text: str) -> Non
 def test_stars_and_ranges_stay_quick_on_a_long_name() -> None:
     pattern = parse_pattern("*[1-9]*[1-9]*[1-9]*[1-9]*[1-9]*x")
     assert not pattern.matches("1" * 253)
+
+
+def test_thousands_of_names_and_numbers_are_matched_quickly() -> None:
+    listed = parse(" ".join(f"h{number}" for number in range(3000)))
+    numbered = parse(f"web-[{','.join(str(number) for number in range(0, 7000, 2))}]")
+    assert sum(listed.matches_name(f"h{number}") for number in range(10_000)) == 3000
+    assert sum(numbered.matches_name(f"web-{number}") for number in range(10_000)) == 3500

@@ -13,7 +13,7 @@ from common.core.lifecycle import IllegalTransition
 from common.models import LedgerEntry, OutboxEvent
 from inventory.core.selectors import parse
 from inventory.models import Host, Team
-from inventory.queries.hosts import host_view, host_views, hosts_matching, known_roles, resolve_selector
+from inventory.queries.hosts import host_view, host_views, hosts_matching, resolve_selector
 from inventory.services.hosts import create_host, decommission_host, told, update_host
 from inventory.services.teams import create_team, set_team_lead, update_team
 from tests.factories import acting, in_threads, person, program, team
@@ -274,7 +274,6 @@ def test_a_view_has_what_rendering_needs() -> None:
         "web-1", "prod", ("web", "cache"), {"workers": 4}, None,
     )  # fmt: skip
     assert host_views([host.pk]) == host_views() == {"web-1": view}
-    assert known_roles() == ["cache", "web"]
 
 
 def test_ten_thousand_hosts_are_resolved_in_two_queries(django_assert_max_num_queries: Any) -> None:

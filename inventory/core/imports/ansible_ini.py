@@ -9,6 +9,7 @@ from typing import Any
 from inventory.core.imports.groups import GroupTree, Located
 from inventory.core.imports.host_ranges import HostPatternError, expand_hosts
 from inventory.core.imports.plan import Findings
+from inventory.core.names import shown
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
 _GROUP_NAME = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
@@ -38,6 +39,8 @@ class _Reader:
             line = raw.strip()
             if line and line[0] not in "#;":
                 self._line(line, number)
+            if self._tree.overflow:
+                return self._tree
         for name, (number, use) in self._wanted.items():
             if name not in self._declared:
                 self._findings.problem(
@@ -54,7 +57,7 @@ class _Reader:
         elif line.startswith("[") and line.endswith("]"):
             self._findings.problem(
                 number,
-                f"{line} is not a section",
+                f"{shown(line)} is not a section",
                 "Write [group], [group:vars] or [group:children], without spaces.",
             )
             self._kind = "unknown"
@@ -106,20 +109,19 @@ class _Reader:
             if not (equals and name):
                 self._findings.problem(
                     number,
-                    f"{token!r} is not a variable",
+                    f"{shown(token)} is not a variable",
                     "Write name=value after the host, with quotes around spaces.",
                 )
                 continue
             values[name] = Located(self._value(value, number), number)
-        for member in self._tree.add_hosts(names, self._group, number):
-            member.variables.update(values)
+        self._tree.add_hosts(names, self._group, number, values)
 
     def _variable_line(self, line: str, number: int) -> None:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not (equals and name):
             self._findings.problem(
                 number,
-                f"{line!r} is not a variable",
+                f"{shown(line)} is not a variable",
                 f"Under [{self._group}:vars] write name=value, one a line.",
             )
             return
@@ -129,7 +131,9 @@ class _Reader:
         match = _GROUP_NAME.fullmatch(line)
         if not match:
             self._findings.problem(
-                number, f"{line!r} is not a group", f"Under [{self._group}:children] write one group a line."
+                number,
+                f"{shown(line)} is not a group",
+                f"Under [{self._group}:children] write one group a line.",
             )
             return
         self._wanted.setdefault(match[1], (number, f"[{self._group}:children] has"))

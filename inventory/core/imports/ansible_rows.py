@@ -1,11 +1,12 @@
 """From a GroupTree to host rows: groups become environment, roles and team, variables become fields."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from inventory.core.imports.fields import RowBuilder, check_rows
 from inventory.core.imports.groups import GroupTree, Located, Member
 from inventory.core.imports.meaning import ENVIRONMENT, IGNORE, ROLE, SKIP, TEAM, Meaning, meaning_of
 from inventory.core.imports.plan import Findings, HostRow, hosts
+from inventory.core.names import shown
 
 _ALIASES = {
     "address": ("ansible_host", "ansible_ssh_host"),
@@ -17,6 +18,7 @@ _ALIASES = {
     "credential": ("foldback_credential",),
 }
 _READ = frozenset(name for names in _ALIASES.values() for name in names)
+_MAX_WORK = 5_000_000  # groups and variables over all hosts: a small file can multiply into a lot
 _SSH_CONNECTIONS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"})
 
 
@@ -26,17 +28,28 @@ def rows_from(tree: GroupTree, mapping: Mapping[str, Meaning], findings: Finding
     if findings.problems:
         return []  # a loop or a broken line: inheritance would be a guess
     meanings = {name: meaning_of(name, mapping) for name in tree.groups}
+    order = {name: position for position, name in enumerate(tree.groups)}
     _note_groups(tree, meanings, mapping, findings)
     builder = RowBuilder(findings)
     rows = []
-    skipped = 0
+    skipped = work = 0
     for member in tree.hosts.values():
-        ancestors = tree.ancestors(member)
-        kinds = {meaning.kind for name in ancestors if (meaning := meanings[name])}
-        if SKIP in kinds:
+        # In the order of the file, which is the order of roles.
+        ancestors = sorted(tree.ancestors(member), key=order.__getitem__)
+        values = tree.inherited(member, ancestors)
+        work += len(ancestors) + len(values)
+        if work > _MAX_WORK:
+            findings.problem(
+                member.line,
+                "its hosts, groups and variables multiply into too much",
+                "Nest groups less deeply, or import it in parts.",
+            )
+            break
+        said = [meaning for name in ancestors if (meaning := meanings[name])]
+        if any(meaning.kind == SKIP for meaning in said):
             skipped += 1
             continue
-        row = _row(tree, member, ancestors, meanings, builder, findings)
+        row = _row(member, values, said, builder, findings)
         if row:
             rows.append(row)
     if skipped:
@@ -64,21 +77,17 @@ def _note_groups(
 
 
 def _row(
-    tree: GroupTree,
     member: Member,
-    ancestors: set[str],
-    meanings: Mapping[str, Meaning | None],
+    values: Mapping[str, Located],
+    meanings: Iterable[Meaning],
     builder: RowBuilder,
     findings: Findings,
 ) -> HostRow | None:
     if not builder.name(member.name, member.line):
         return None
-    values = tree.inherited(member, ancestors)
     said: dict[str, dict[str, None]] = {ENVIRONMENT: {}, ROLE: {}, TEAM: {}, IGNORE: {}}
-    for name in tree.groups:  # in the order of the file, which is the order of roles
-        meaning = meanings[name]
-        if name in ancestors and meaning:
-            said[meaning.kind][meaning.value] = None
+    for meaning in meanings:
+        said[meaning.kind][meaning.value] = None
     for kind in (ENVIRONMENT, TEAM):
         if len(said[kind]) > 1:
             findings.problem(
@@ -139,7 +148,7 @@ def _check_connection(host: str, located: Located | None, findings: Findings) ->
         return
     findings.problem(
         located.line,
-        f"{host} has ansible_connection={located.value}, and Foldback looks at hosts over ssh",
+        f"{host} has ansible_connection={shown(located.value)}, and Foldback looks at hosts over ssh",
         "Leave the host out (map a group of it to skip), or for a folder on the worker's machine write "
         "foldback_transport=local foldback_root=/its/root and drop ansible_connection.",
     )

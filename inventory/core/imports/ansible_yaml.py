@@ -6,6 +6,7 @@ from inventory.core.imports.groups import GroupTree, Located
 from inventory.core.imports.host_ranges import HostPatternError, expand_hosts
 from inventory.core.imports.plan import Findings
 from inventory.core.imports.yaml_nodes import Values, YamlProblem, compose, line_of
+from inventory.core.names import shown
 
 _SECTIONS = ("hosts", "vars", "children")
 
@@ -69,7 +70,7 @@ class _Reader:
                 case _:
                     self._findings.problem(
                         section_line,
-                        f"group {name} has {section!r}, which is not part of an inventory",
+                        f"group {name} has {shown(section)}, which is not part of an inventory",
                         f"A group has {', '.join(_SECTIONS)}; variables go under vars:.",
                     )
 
@@ -83,8 +84,9 @@ class _Reader:
             values = {} if port is None else {"ansible_port": Located(port, at)}
             for variable, variable_line, item in self._mapping(value, f"host {pattern}", at, depth):
                 values[variable] = Located(self._values.value(item), variable_line)
-            for member in self.tree.add_hosts(names, group, at):
-                member.variables.update(values)
+            self.tree.add_hosts(names, group, at, values)
+            if self.tree.overflow:
+                return
 
     def _mapping(self, node: Node, what: str, line: int, depth: int) -> list[tuple[str, int, Node]]:
         """The items of a mapping; a single name counts as one without a value, nothing as an empty mapping."""

@@ -6,6 +6,7 @@ import io
 from inventory.core.imports.fields import RowBuilder, check_rows
 from inventory.core.imports.groups import Located
 from inventory.core.imports.plan import MAX_HOSTS, Findings, HostRow
+from inventory.core.names import shown
 
 COLUMNS = (
     "name",
@@ -51,12 +52,12 @@ def _check_header(header: list[str], findings: Findings) -> bool:
         if column not in COLUMNS and not column.startswith(_VARIABLE):
             findings.problem(
                 1,
-                f"the column {column!r} is not known",
+                f"the column {shown(column)} is not known",
                 f"The columns are {', '.join(COLUMNS)}; a variable's column is called var:NAME.",
             )
             known = False
     for column in sorted({column for column in header if header.count(column) > 1}):
-        findings.problem(1, f"the column {column!r} is there twice", "Remove one of them.")
+        findings.problem(1, f"the column {shown(column)} is there twice", "Remove one of them.")
         known = False
     for column in _NEEDED:
         if column not in header:

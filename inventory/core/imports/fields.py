@@ -6,7 +6,7 @@ from typing import Any
 from inventory.core.host_fields import TRANSPORTS, root_problem
 from inventory.core.imports.groups import Located
 from inventory.core.imports.plan import Findings, HostRow
-from inventory.core.names import address_problem, host_name_problem, user_problem, word_problem
+from inventory.core.names import address_problem, host_name_problem, shown, user_problem, word_problem
 from inventory.core.variables import (
     MAX_BYTES,
     has_reference,
@@ -45,16 +45,16 @@ class RowBuilder:
         return True
 
     def word(self, kind: str, located: Located | None) -> str | None:
-        text = self._text(kind, located)
+        text = self.text(kind, located)
         if text is None or located is None:
             return None
         problem = word_problem(kind, text)
         if problem:
-            self._findings.problem(located.line, problem, f"Choose a {kind} of that form.")
+            self._findings.problem(located.line, problem, f"Choose another {kind}.")
         return text
 
     def address(self, located: Located | None) -> str | None:
-        text = self._text("address", located)
+        text = self.text("address", located)
         if text is None or located is None:
             return None
         problem = address_problem(text)
@@ -65,7 +65,7 @@ class RowBuilder:
         return text
 
     def user(self, located: Located | None) -> str | None:
-        text = self._text("user", located)
+        text = self.text("user", located)
         if text is None or located is None:
             return None
         problem = user_problem(text)
@@ -82,27 +82,24 @@ class RowBuilder:
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
             return value
         self._findings.problem(
-            located.line, f"{located.value!r} is not a port", "Write a number from 1 to 65535."
+            located.line, f"{shown(located.value)} is not a port", "Write a number from 1 to 65535."
         )
         return None
 
     def transport(self, located: Located | None, root: Located | None) -> tuple[str | None, str | None]:
         """The transport with its root: `local` needs an absolute folder, `ssh` has none."""
-        transport = self._text("transport", located)
-        root_text = self._text("root", root)
+        transport = self.text("transport", located)
+        root_text = self.text("root", root)
         line = (root or located or Located(None, 0)).line
         if transport not in (None, *TRANSPORTS):
             self._findings.problem(
-                line, f"{transport!r} is not a transport", "Write ssh, or local with a root folder."
+                line, f"{shown(transport)} is not a transport", "Write ssh, or local with a root folder."
             )
         elif problem := root_problem(transport or "ssh", root_text or ""):
             self._findings.problem(
                 line, problem, "Write the transport local with a root such as /srv/image, or ssh without one."
             )
         return transport, root_text
-
-    def text(self, kind: str, located: Located | None) -> str | None:
-        return self._text(kind, located)
 
     def variables(self, values: Mapping[str, Located], line: int) -> dict[str, Any]:
         """The values that can be stored; secrets are left out with a note, encrypted ones are a problem."""
@@ -140,7 +137,8 @@ class RowBuilder:
             )
         return kept
 
-    def _text(self, kind: str, located: Located | None) -> str | None:
+    def text(self, kind: str, located: Located | None) -> str | None:
+        """A plain text, or None when nothing is said; a number counts as its digits."""
         if located is None or located.value is None or located.value == "":
             return None
         value = located.value
@@ -152,7 +150,7 @@ class RowBuilder:
         if has_reference(value):
             self._findings.problem(
                 located.line,
-                f"the {kind} is a template of Ansible's ({value})",
+                f"the {kind} is a template of Ansible's ({shown(value)})",
                 "Write the value itself.",
             )
             return None

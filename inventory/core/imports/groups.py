@@ -4,11 +4,14 @@ Both the INI and the YAML reader fill a GroupTree; precedence is Ansible's: `all
 outermost to the innermost, at one depth by `ansible_group_priority` and then by name, then the host itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from inventory.core.imports.plan import MAX_HOSTS, Findings
+
+_MAX_MENTIONS = 3_000_000
+_BUILT_IN = frozenset({"all", "ungrouped"})
 
 
 @dataclass(frozen=True)
@@ -44,31 +47,41 @@ class GroupTree:
 
     groups: dict[str, Group] = field(default_factory=dict)
     hosts: dict[str, Member] = field(default_factory=dict)
-    overflow: int = 0  # the line of the first host too many
+    overflow: int = 0  # the line of the first host too many; readers stop there
+    _mentions: int = 0
 
     def group(self, name: str, line: int) -> Group:
         return self.groups.setdefault(name, Group(name, line))
 
-    def add_hosts(self, names: Iterable[str], group: str, line: int) -> list[Member]:
-        """Note that a group lists these hosts; beyond MAX_HOSTS nothing is added, and `settle` says so."""
-        members = []
+    def add_hosts(
+        self, names: Sequence[str], group: str, line: int, variables: Mapping[str, Located]
+    ) -> None:
+        """Note that a group lists these hosts, with these variables; beyond what is sane, note the overflow."""
+        self._mentions += len(names) * (1 + len(variables))
         for name in names:
             member = self.hosts.get(name)
             if member is None:
-                if len(self.hosts) >= MAX_HOSTS:
-                    self.overflow = self.overflow or line
-                    break
                 member = self.hosts[name] = Member(name, line)
             member.groups[group] = None
-            members.append(member)
-        return members
+            member.variables.update(variables)
+            if len(self.hosts) > MAX_HOSTS or self._mentions > _MAX_MENTIONS:
+                self.overflow = line
+                return
 
     def settle(self, findings: Findings) -> None:
-        """Work out every group's depth below `all`; a group inside itself is a problem."""
+        """Work out who is ungrouped and every group's depth below `all`; a group inside itself is a problem."""
         if self.overflow:
             findings.problem(
-                self.overflow, f"there are more than {MAX_HOSTS:,} hosts", "Import them in parts."
+                self.overflow,
+                f"there are more than {MAX_HOSTS:,} hosts, or they are named too often",
+                "Import them in parts.",
             )
+        self.group("ungrouped", 0)
+        for member in self.hosts.values():
+            if set(member.groups) - _BUILT_IN:
+                member.groups.pop("ungrouped", None)
+            else:
+                member.groups["ungrouped"] = None
         children: dict[str, list[str]] = {name: [] for name in self.groups}
         waiting_for = {name: len(group.parents) for name, group in self.groups.items()}
         for name, group in self.groups.items():
@@ -100,7 +113,7 @@ class GroupTree:
                 waiting += self.groups[name].parents
         return found
 
-    def inherited(self, member: Member, ancestors: set[str]) -> dict[str, Located]:
+    def inherited(self, member: Member, ancestors: Iterable[str]) -> dict[str, Located]:
         """The host's variables after all its groups', later and inner ones winning."""
         values = dict(self.groups["all"].variables) if "all" in self.groups else {}
         for group in sorted((self.groups[name] for name in ancestors), key=_precedence):

@@ -6,6 +6,7 @@ from itertools import product
 from math import prod
 
 from inventory.core.imports.plan import MAX_HOSTS
+from inventory.core.names import shown
 
 _WITH_PORT = re.compile(r"((?:[^:\[\]]|\[[^\]]*\])+):([0-9]+)")
 _BRACKETED = re.compile(r"\[(.+)\]:([0-9]+)")
@@ -25,16 +26,18 @@ def expand_hosts(pattern: str) -> tuple[list[str], int | None]:
     pattern, port = _split_port(pattern)
     if pattern.endswith(":"):
         raise HostPatternError(
-            f"{pattern!r} ends with a colon", "Remove the colon, or write a port after it."
+            f"{shown(pattern)} ends with a colon", "Remove the colon, or write a port after it."
         )
     if pattern.count("[") != pattern.count("]"):
         raise HostPatternError(
-            f"{pattern!r} has a bracket without its partner", "Write ranges as web[01:12]."
+            f"{shown(pattern)} has a bracket without its partner", "Write ranges as web[01:12]."
         )
     pieces = _RANGE.split(pattern)  # literal, range, literal, range, …, literal
     ranges = [_texts(text, pattern) for text in pieces[1::2]]
     if prod(len(texts) for texts in ranges) > MAX_HOSTS:
-        raise HostPatternError(f"{pattern!r} makes more than {MAX_HOSTS:,} hosts", "Use narrower ranges.")
+        raise HostPatternError(
+            f"{shown(pattern)} makes more than {MAX_HOSTS:,} hosts", "Use narrower ranges."
+        )
     literals = pieces[0::2]
     names = [
         literals[0] + "".join(text + literal for text, literal in zip(texts, literals[1:], strict=True))
@@ -54,13 +57,13 @@ def _texts(text: str, pattern: str) -> list[str]:
     bounds = text.split(":")
     if len(bounds) not in {2, 3}:
         raise HostPatternError(
-            f"[{text}] in {pattern!r} is not a range",
+            f"[{text}] in {shown(pattern)} is not a range",
             "Write [first:last] or [first:last:step], as in web[01:12].",
         )
     first, last = bounds[0] or "0", bounds[1]
     step = _number(bounds[2], text, pattern) if len(bounds) == 3 else 1
     if not step:
-        raise HostPatternError(f"[{text}] in {pattern!r} has the step 0", "Use a step of 1 or more.")
+        raise HostPatternError(f"[{text}] in {shown(pattern)} has the step 0", "Use a step of 1 or more.")
     if first in string.ascii_letters and last in string.ascii_letters and first and last:
         low, high = string.ascii_letters.index(first), string.ascii_letters.index(last)
         _check_order(low, high, text, pattern)
@@ -70,12 +73,12 @@ def _texts(text: str, pattern: str) -> list[str]:
     numbers = range(low, high + 1, step)
     if len(numbers) > MAX_HOSTS:
         raise HostPatternError(
-            f"[{text}] in {pattern!r} makes more than {MAX_HOSTS:,} hosts", "Use a narrower range."
+            f"[{text}] in {shown(pattern)} makes more than {MAX_HOSTS:,} hosts", "Use a narrower range."
         )
     width = len(first) if len(first) > 1 and first.startswith("0") else 0
     if width and width != len(last):
         raise HostPatternError(
-            f"[{text}] in {pattern!r} has numbers of different length",
+            f"[{text}] in {shown(pattern)} has numbers of different length",
             f"Write [{first}:{last.zfill(width)}].",
         )
     return [str(number).zfill(width) for number in numbers]
@@ -84,11 +87,12 @@ def _texts(text: str, pattern: str) -> list[str]:
 def _number(text: str, whole: str, pattern: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise HostPatternError(
-            f"[{whole}] in {pattern!r} is not a range", "Write [first:last], with numbers or single letters."
+            f"[{whole}] in {shown(pattern)} is not a range",
+            "Write [first:last], with numbers or single letters.",
         )
     return int(text)
 
 
 def _check_order(low: int, high: int, text: str, pattern: str) -> None:
     if low > high:
-        raise HostPatternError(f"[{text}] in {pattern!r} runs backwards", "Write the lower end first.")
+        raise HostPatternError(f"[{text}] in {shown(pattern)} runs backwards", "Write the lower end first.")

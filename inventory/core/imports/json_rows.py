@@ -8,6 +8,7 @@ from inventory.core.imports.csv_rows import COLUMNS
 from inventory.core.imports.fields import RowBuilder, check_rows
 from inventory.core.imports.groups import Located
 from inventory.core.imports.plan import MAX_HOSTS, Findings, HostRow
+from inventory.core.names import shown
 
 _KEYS = (*COLUMNS, "variables")
 _SPACE = " \t\r\n"
@@ -96,7 +97,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = dict(pairs)
     if len(keys) < len(pairs):
         twice = next(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
-        raise ValueError(f"{twice!r} is there twice in one object")
+        raise ValueError(f"{shown(twice)} is there twice in one object")
     return keys
 
 
@@ -113,7 +114,7 @@ def _row(value: Any, line: int, builder: RowBuilder, findings: Findings) -> Host
         return None
     for key in value:
         if key not in _KEYS:
-            findings.problem(line, f"{key!r} is not known", f"A host has {', '.join(_KEYS)}.")
+            findings.problem(line, f"{shown(key)} is not known", f"A host has {', '.join(_KEYS)}.")
     said = {key: Located(value[key], line) for key in _KEYS if value.get(key) is not None}
     name = builder.text("name", said.get("name")) or ""
     if not builder.name(name, line):

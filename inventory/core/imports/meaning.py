@@ -7,7 +7,7 @@ payments. A mapping says it for groups that are named otherwise.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inventory.core.names import word_problem
+from inventory.core.names import shown, word_problem
 
 ENVIRONMENT, ROLE, TEAM = "environment", "role", "team"
 IGNORE, SKIP = "ignore", "skip"
@@ -31,7 +31,7 @@ def parse_meaning(text: str) -> Meaning:
     kind, colon, value = text.partition(":")
     if not colon or kind not in _KINDS:
         raise ValueError(
-            f"{text!r} is not a meaning: write role:NAME, environment:NAME, team:NAME, ignore or skip "
+            f"{shown(text)} is not a meaning: write role:NAME, environment:NAME, team:NAME, ignore or skip "
             "(skip leaves the group's hosts out)"
         )
     problem = word_problem(_KINDS[kind], value)

@@ -11,6 +11,7 @@ A misbehaving host answers the collector's command in one of these ways:
 
 import asyncio
 import os
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -128,10 +129,15 @@ class Fleet:
         return SshTransport(**settings)  # type: ignore[arg-type]
 
 
-def is_running(process: int) -> bool:
-    """Whether a process exists and is no zombie that only waits for its parent."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+def has_ended(process: int, *, within: float = 5.0) -> bool:
+    """Whether a process is gone, or a zombie that only waits for its parent, before `within` seconds are over."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            status = Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return True
+        if status.rpartition(")")[2].split()[0] in ("Z", "X"):
+            return True
+        time.sleep(0.02)
+    return False

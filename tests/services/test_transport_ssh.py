@@ -16,7 +16,7 @@ from deployments.transport.base import TransportFailure
 from deployments.transport.host_keys import fetch_host_keys, host_key
 from deployments.transport.ssh import Credential, SshTransport
 from drift.scanner import run
-from tests.ssh_hosts import USER, Fleet, HostileServer, is_running
+from tests.ssh_hosts import USER, Fleet, HostileServer, has_ended
 
 NONCE = "n0123456789abcdef"
 LIST = program_input(NONCE, [Ask("list", ("./etc/motd", "./etc/none"))])
@@ -390,7 +390,7 @@ def test_a_client_that_leaves_has_its_program_killed(fleet: Fleet) -> None:
             failure = await failing(
                 fleet.transport(server, "h1"), b"sleep 300 & echo $!; wait\n", timeout=1.0
             )
-            await asyncio.sleep(0.3)
-            assert not is_running(int(failure.output))
+            process = int(failure.output)
+            assert await asyncio.to_thread(has_ended, process)
 
     run(main())

@@ -9,9 +9,14 @@ from rest_framework.utils.urls import replace_query_param
 
 from common.api.views import ApiView
 from common.core.errors import FieldError, Invalid, NotFound, Unprocessable
-from deployments.api.serializers import HostDefinitionSerializer, RevisionDetailSerializer, RevisionSerializer
+from deployments.api.serializers import (
+    ComparisonSerializer,
+    HostDefinitionSerializer,
+    RevisionDetailSerializer,
+    RevisionSerializer,
+)
 from deployments.queries.definitions import head_revision, repository, resolve_revision
-from deployments.queries.revisions import host_definition, revision_detail
+from deployments.queries.revisions import compare, host_definition, revision_detail
 from inventory.api.references import find_host
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
@@ -68,6 +73,29 @@ class RevisionDetail(ApiView):
         return Response(RevisionDetailSerializer(revision_detail(revision)).data)
 
 
+class Compare(ApiView):
+    permissions: ClassVar[dict[str, str]] = {"GET": "read"}
+    query_parameters: ClassVar[frozenset[str]] = frozenset({"base", "head"})
+
+    @extend_schema(
+        operation_id="definition_compare",
+        parameters=[
+            OpenApiParameter("base", str, required=True, description="a commit on main"),
+            OpenApiParameter("head", str, description="another; the head unless it says else"),
+        ],
+        responses=ComparisonSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Files that differ between two revisions, and what that means for each host."""
+        text = request.query_params.get("base")
+        if text is None:
+            detail = "name the revision to compare from"
+            raise Invalid(f"?base: {detail}.", errors=[FieldError("?base", detail)])
+        base = _revision(text, "?base")
+        head = _revision_or_head(request.query_params.get("head", HEAD), "?head")
+        return Response(ComparisonSerializer(compare(base, head)).data)
+
+
 class HostDefinition(ApiView):
     permissions: ClassVar[dict[str, str]] = {"GET": "read"}
     query_parameters: ClassVar[frozenset[str]] = frozenset({"revision"})
@@ -82,8 +110,7 @@ class HostDefinition(ApiView):
     def get(self, request: Request, host: str) -> Response:
         """What one host should be, each resource with the layer, file and line that say so."""
         found = find_host(host)
-        text = request.query_params.get("revision", HEAD)
-        revision = head_revision() if text == HEAD else _revision(text, "?revision")
+        revision = _revision_or_head(request.query_params.get("revision", HEAD), "?revision")
         return Response(HostDefinitionSerializer(host_definition(found, revision)).data)
 
 
@@ -93,3 +120,7 @@ def _revision(text: str, pointer: str) -> str:
         return resolve_revision(text, pointer=pointer)
     except Unprocessable as error:
         raise Invalid(error.detail, errors=error.errors) from None
+
+
+def _revision_or_head(text: str, pointer: str) -> str:
+    return head_revision() if text == HEAD else _revision(text, pointer)

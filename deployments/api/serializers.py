@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from common.models import Job
 from deployments.core.states import to_json
@@ -52,7 +53,7 @@ class RevisionSerializer(serializers.Serializer[Any]):
 
 class FileChangeSerializer(serializers.Serializer[Any]):
     path = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["added", "deleted", "modified"])
+    kind = ChoiceField(choices=["added", "deleted", "modified"])
     patch = serializers.CharField(help_text="empty for binary files")
 
 
@@ -69,6 +70,29 @@ class RevisionDetailSerializer(RevisionSerializer):
     files = FileChangeSerializer(many=True, help_text="what it changed against its first parent")
     problems = ProblemLineSerializer(many=True, help_text="empty when it can be used")
     layers = serializers.ListField(child=serializers.CharField())
+
+
+class ResourceEffectSerializer(serializers.Serializer[Any]):
+    resource = serializers.CharField()
+    before = serializers.SerializerMethodField()
+    after = serializers.SerializerMethodField()
+    reason = serializers.CharField(help_text="why the state afterwards can't be said, where it can't")
+
+    def get_before(self, item: Any) -> dict[str, Any]:
+        return to_json(item.before)
+
+    def get_after(self, item: Any) -> dict[str, Any]:
+        return to_json(item.after)
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    base = serializers.CharField()
+    head = serializers.CharField()
+    files = FileChangeSerializer(many=True)
+    hosts_considered = serializers.IntegerField(help_text="all active hosts")
+    hosts = serializers.DictField(
+        child=ResourceEffectSerializer(many=True), help_text="by host: what should be something else"
+    )
 
 
 class OriginSerializer(serializers.Serializer[Any]):

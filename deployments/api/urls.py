@@ -5,6 +5,7 @@ from deployments.api import definition, deployments, enrolment
 urlpatterns = [
     path("definition/revisions/", definition.RevisionList.as_view()),
     path("definition/revisions/<str:sha>/", definition.RevisionDetail.as_view()),
+    path("definition/compare/", definition.Compare.as_view()),
     path("definition/hosts/<str:host>/", definition.HostDefinition.as_view()),
     path("deployments/", deployments.DeploymentList.as_view()),
     path("deployments/<str:deployment>/", deployments.DeploymentDetail.as_view()),

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deployments.core.definition.effect import ResourceEffect, effect
 from deployments.core.definition.merge import layers_for
 from deployments.core.definition.model import Definition, DefinitionError, DesiredResource, Problem
 from deployments.core.redaction import is_secret_path, redact
 from deployments.queries.definitions import definition_at, desired_for, repository
 from deployments.repository import FileChange, Revision
 from inventory.models import Host
-from inventory.queries.hosts import host_view
+from inventory.queries.hosts import host_view, host_views
 
 MAX_CONTENT = 256 * 1024
 
@@ -39,6 +40,32 @@ def revision_detail(sha: str) -> RevisionDetail:
 def redacted(files: Sequence[FileChange]) -> tuple[FileChange, ...]:
     """Patches as they may be shown: somebody may have committed a secret."""
     return tuple(FileChange(file.path, file.kind, redact(file.patch).text) for file in files)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What lies between two revisions: files, and what hosts should be afterwards that they should not be before."""
+
+    base: str
+    head: str
+    files: tuple[FileChange, ...]
+    hosts_considered: int
+    hosts: dict[str, tuple[ResourceEffect, ...]]
+
+
+def compare(base: str, head: str) -> Comparison:
+    """Raises DefinitionBroken where one of them can't be used."""
+    found = effect(definition_at(base), definition_at(head), host_views().values())
+    hosts: dict[str, list[ResourceEffect]] = {}
+    for item in found.resources:
+        hosts.setdefault(item.host, []).append(item)
+    return Comparison(
+        base=base,
+        head=head,
+        files=redacted(repository().diff(base, head)),
+        hosts_considered=found.hosts,
+        hosts={name: tuple(items) for name, items in hosts.items()},
+    )
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,29 @@ def test_a_host_is_shown_as_of_an_earlier_revision(repository: Repository, ci: C
     assert conf() == "# web-1\nlimit 20\n"
 
 
+def test_two_revisions_are_compared_with_the_hosts_that_are_affected(
+    repository: Repository, ci: Caller
+) -> None:
+    host("web-1")
+    host("db-1", host_roles=("db",))
+    base = repository.head
+    repository.replace("roles/web/resources.yaml", "limit: 10", "limit: 20")
+    body = ci.get(f"definition/compare/?base={base}").json()
+    assert (body["base"], body["head"], body["hosts_considered"]) == (base, repository.head, 2)
+    assert [(file["path"], file["kind"]) for file in body["files"]] == [
+        ("roles/web/resources.yaml", "modified")
+    ]
+    assert {name: [row["resource"] for row in rows] for name, rows in body["hosts"].items()} == {
+        "web-1": ["file:/etc/app.conf"]
+    }
+    assert ci.get(f"definition/compare/?base={base}&head={base}").json()["hosts"] == {}
+
+
+@pytest.mark.parametrize("query", ["", "?base=nothing", "?base=head&head=nothing", "?base={}&x=1"])
+def test_a_comparison_needs_two_revisions(repository: Repository, ci: Caller, query: str) -> None:
+    assert ci.get(f"definition/compare/{query.format(repository.head)}").status_code == 400
+
+
 def test_a_broken_definition_is_told_with_file_and_line(repository: Repository, ci: Caller) -> None:
     host("web-1")
     repository.commit({"base/resources.yaml": "files:\n  /etc/motd: {mode: 644}\n"})

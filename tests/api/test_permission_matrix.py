@@ -63,6 +63,7 @@ changes/{change}/withdraw/        POST    yes yes no  no  yes
 
 definition/revisions/             GET     yes yes yes yes yes
 definition/revisions/{sha}/       GET     yes yes yes yes yes
+definition/compare/               GET     yes yes yes yes yes
 definition/hosts/{host}/          GET     yes yes yes yes yes
 deployments/                      GET     yes yes yes yes yes
 deployments/                      POST    no  yes no  yes yes
@@ -76,8 +77,15 @@ findings/                         GET     yes yes yes yes yes
 findings/{finding}/               GET     yes yes yes yes yes
 findings/{finding}/occurrences/   GET     yes yes yes yes yes
 findings/{finding}/diff/          GET     yes yes yes yes yes
+findings/{finding}/placements/    GET     yes yes yes yes yes
 findings/{finding}/claim/         POST    yes yes no  no  yes
 findings/{finding}/claim/         DELETE  yes yes no  no  yes
+decisions/                        GET     yes yes yes yes yes
+decisions/                        POST    yes yes no  no  yes
+decisions/{decision}/             GET     yes yes yes yes yes
+decisions/{decision}/refresh/     POST    yes yes no  no  yes
+decisions/{decision}/withdraw/    POST    yes yes no  no  yes
+decisions/{decision}/end/         POST    yes yes no  no  yes
 reports/scans/{scan}/             GET     yes yes yes yes yes
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -1,13 +1,10 @@
 """What every way to a host offers: one connection, over which commands run with bounded input and output."""
 
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.collector.reasons import reason
-
-__all__ = ["Answer", "AsyncIterator", "Session", "Transport", "TransportFailure"]
 
 STDERR_KEPT = 16 * 1024
 """How much of the standard error of a command is kept; the rest is read and dropped, and counts as output."""

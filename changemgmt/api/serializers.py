@@ -9,6 +9,7 @@ from changemgmt.core.texts import TEXT_LENGTH, TITLE_LENGTH
 from changemgmt.models import Approval, Change
 from changemgmt.queries.approvals import approvers_for
 from changemgmt.services.changes import EXTERNAL_ID_LENGTH
+from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 
 
@@ -77,9 +78,7 @@ class ChangeDetailSerializer(ChangeSerializer):
 class LogChange(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=TITLE_LENGTH, help_text="what was done, in one line")
     description = serializers.CharField(max_length=TEXT_LENGTH, required=False, allow_blank=True)
-    kind = serializers.ChoiceField(
-        choices=words.RECORD_KINDS, required=False, help_text="emergency unless it says else"
-    )
+    kind = ChoiceField(choices=words.RECORD_KINDS, required=False, help_text="emergency unless it says else")
     owner = serializers.CharField(
         max_length=64, required=False, help_text="username or id of who answers for it"
     )
@@ -106,7 +105,7 @@ class UpdateChange(serializers.Serializer[Any]):
 
 
 class GiveVerdict(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=["approve", "refuse"])
+    verdict = ChoiceField(choices=["approve", "refuse"])
     digest = serializers.CharField(
         max_length=64, required=False, help_text="the change's `digest` as you read it; needed to approve"
     )

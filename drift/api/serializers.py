@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from deployments.core.states import to_json
 from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
@@ -12,7 +13,7 @@ from drift.queries.reports import describe_change
 
 class ScanRequest(serializers.Serializer[Any]):
     hosts = serializers.CharField(help_text="a selector, such as `role=web env=prod`")
-    mode = serializers.ChoiceField(
+    mode = ChoiceField(
         choices=["quick", "deep"], default="deep", help_text="quick is treated as deep for now"
     )
 

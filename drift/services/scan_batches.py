@@ -142,8 +142,12 @@ def _question(against: Against) -> Question:
         name: None if isinstance(want.state, Absent) or want.how == "secret" else frozenset(want.attributes)
         for name, want in desired.resources.items()
     }
-    secret_paths = (*against.definition.secret_paths, *desired.secret_paths)
-    return Question(resources, tuple(desired.exhaustive), secret_paths)
+    return Question(
+        resources,
+        tuple(desired.exhaustive),
+        secret_paths=against.definition.secret_paths,
+        secret_files=frozenset(desired.secret_paths),
+    )
 
 
 def _sha256(state: State) -> str | None:

@@ -8,6 +8,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api.fields import ChoiceField
 from common.api.parsers import JsonParser
 from common.api.views import ApiView
 from common.core.errors import FieldError, Invalid
@@ -28,7 +29,7 @@ class ImportRequest(serializers.Serializer[Any]):
     path = serializers.CharField(
         required=False, max_length=300, help_text="what to call the text in messages"
     )
-    format = serializers.ChoiceField(choices=FORMATS, required=False)
+    format = ChoiceField(choices=FORMATS, required=False)
     mapping = ObjectField(
         required=False, help_text='what groups mean: {"webservers": "role:web", "live": "environment:prod"}'
     )

@@ -6,6 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from common.models import Person
 from inventory.models import Credential, Host, HostKey, Team
@@ -88,7 +89,7 @@ class UpdateHostRequest(serializers.Serializer[Any]):
     address = serializers.CharField(max_length=253, required=False, allow_blank=True)
     port = serializers.IntegerField(required=False, min_value=1, max_value=65535)
     user = serializers.CharField(max_length=63, required=False, allow_blank=True)
-    transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
+    transport = ChoiceField(choices=TRANSPORTS, required=False)
     root = serializers.CharField(max_length=4096, required=False, allow_blank=True)  # type: ignore[assignment]
     credential = serializers.CharField(required=False, allow_null=True, help_text="name or id")
 
@@ -168,7 +169,7 @@ class UpdateCredentialRequest(serializers.Serializer[Any]):
 
 class CreateCredentialRequest(UpdateCredentialRequest):
     name = serializers.CharField(max_length=63)
-    kind = serializers.ChoiceField(choices=KINDS)
+    kind = ChoiceField(choices=KINDS)
     secret = SecretField()
 
 

@@ -1,6 +1,7 @@
 """A definition in a real repository, and the work that follows from events, done in the test itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from common.core.errors import Conflict
 from common.models import EventDelivery, JobBatch
 from common.services.jobs import claim_batch, fail_batch, finish_batch
 from common.services.outbox import deliver_event
+from deployments.core.redaction import redact
 from deployments.queries.definitions import definition_at
 from deployments.repository import DefinitionRepository
+from drift.services.observations import Look
 from inventory.models import Host
 from tests.looks import Fleet
 
@@ -77,6 +80,19 @@ class GitFleet(Fleet):
         self.definition = definition_at(self.revision)
         self.earlier = getattr(self, "current", None)
         self.current = self.definition
+
+    def shown(self, name: str, *, status: str = "ok", reason: str = "") -> Look:
+        """Texts are redacted on arrival, as the collector does it."""
+        look = super().shown(name, status=status, reason=reason)
+        found = {digest: redact(content.decode()) for digest, content in look.observation.contents.items()}
+        return replace(
+            look,
+            observation=replace(
+                look.observation,
+                contents={digest: redacted.text.encode() for digest, redacted in found.items()},
+                redactions={digest: redacted.count for digest, redacted in found.items() if redacted.count},
+            ),
+        )
 
     def edit(self, name: str, path: str, old: str, new: str) -> None:
         """By hand, on one host."""

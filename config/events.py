@@ -15,6 +15,9 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
         "drift.services.scans.finish_scan",
         "drift.services.decision_events.finish_fold_back_job",
     ],
+    "finding.superseded": ["drift.services.decision_events.withdraw_moot_decisions"],
+    "finding.unmanaged": ["drift.services.decision_events.withdraw_moot_decisions"],
+    "finding.retired": ["drift.services.decision_events.withdraw_moot_decisions"],
     "host.decommissioned": ["drift.services.retirement.retire_host"],
     "findings.committed": ["drift.services.scans.scan_for_proof"],
 }

@@ -104,7 +104,8 @@ def withdraw_change(*, actor: Actor, change: Change, reason: str = "") -> Change
     roles.require(actor, "change.edit")
     with transaction.atomic():
         locked = lock_change(change)
-        if actor.person_id not in (locked.owner_id, locked.requested_by_id) and actor.role != roles.ADMIN:
+        theirs = actor.person_id in (locked.owner_id, locked.requested_by_id)
+        if not theirs and actor.role != roles.ADMIN and actor.kind != "system":
             raise NotPermitted(
                 f"{locked} is {locked.owner.username}'s to withdraw; to stop it, refuse it with a reason."
             )

@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from changemgmt.models import Change
-from changemgmt.services.proposals import complete_change, fail_change
+from changemgmt.services.proposals import complete_change, fail_change, withdraw_change
 from common import clock
 from common.core.actor import SYSTEM
 from common.models import Job, JobBatch
 from common.services.jobs import cancel_job, create_job
-from drift.models import Decision
+from drift.models import Decision, Finding
 from drift.models.decision import WAIVE
-from drift.services.decided import move_findings, reopen
+from drift.services.decided import current_findings, move_findings, reopen
 
 FOLD_BACK_JOB = "fold-back"
 SETTLE_JOB = "settle-fold-back"
@@ -90,6 +90,23 @@ def return_voided_decision(*, event_id: UUID, type: str, subject_id: UUID, data:
     found = _lock(subject_id)
     if found is not None and found[1].state == "proposed":
         move_findings(actor=SYSTEM, decision=found[0], event="void")
+
+
+def withdraw_moot_decisions(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
+    """Consumer of `finding.superseded`, `.unmanaged` and `.retired`: what was proposed for it alone is withdrawn.
+
+    A decision that also stands for other findings stays: its approval is void at the commit, with the reason.
+    """
+    finding = Finding.objects.get(pk=subject_id)
+    waiting = finding.decisions.filter(change__state__in=("proposed", "approved"), commit="")
+    for change_id in waiting.order_by("change__number").values_list("change_id", flat=True):
+        found = _lock(change_id)
+        if found is None or found[1].state not in ("proposed", "approved"):
+            continue
+        decision, change = found
+        running = decision.job is not None and decision.job.state == "running"
+        if not running and not current_findings(decision, "decided", "approved"):
+            withdraw_change(actor=SYSTEM, change=change, reason=f"{finding} is {finding.state}")
 
 
 def finish_fold_back_job(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ def literal(text: str, *, indent: int, step: int) -> tuple[str, list[str]] | Non
 def entry(key: str, value: Any, *, indent: int, step: int, flat: bool, blocks: bool) -> list[str]:
     """`key: value` as lines of a block mapping whose keys stand in column `indent`.
 
-    `flat` writes a mapping that holds no mapping as `{…}` where it fits; `blocks` allows literal blocks.
+    `flat` writes a mapping that holds no mapping (nor a resource taken back) as `{…}` where it fits; `blocks` allows literal blocks.
     """
     head = " " * indent + inline(key) + ":"
     if isinstance(value, str) and blocks and is_multiline(value):
@@ -150,7 +150,7 @@ def entry(key: str, value: Any, *, indent: int, step: int, flat: bool, blocks: b
     line = f"{head} {inline(value, key=key)}"
     if not isinstance(value, Mapping) or not value:
         return [line]
-    nested = any(isinstance(item, Mapping) for item in value.values())
+    nested = any(item is None or isinstance(item, Mapping) for item in value.values())
     if flat and not nested and len(line) <= LONGEST_LINE and not (blocks and has_multiline(value)):
         return [line]
     lines = [head]

@@ -1,0 +1,203 @@
+"""What placements are made of: the change that was found, one host's part in it, a draft, a finished placement."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from deployments.core.definition.edit import Operation
+from deployments.core.definition.merge import layers_for
+from deployments.core.definition.model import Declaration, Definition, DesiredResource
+from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS
+from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, project
+from inventory.core.host_view import HostView
+
+SOURCE_FILE, TEMPLATE, VARIABLE = "edit source file", "edit template", "change variable"
+ATTRIBUTE, DECLARE, OVERRIDE, REMOVE = "set attribute", "declare", "override here", "remove"
+
+EACH_HOST = "hosts/*"
+"""The layer of a placement that edits the layer of each occurrence's host on its own."""
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One host that has the change. `base` and `live` are states as observed, with all their attributes.
+
+    `content` is what is in the live file, None where it was not fetched (binary, over the cap, secret); content
+    that does not have the digest of `live` was redacted, and is never used.
+    """
+
+    host: HostView
+    base: State
+    live: State
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class LiveChange:
+    """One distinct change by hand: the resource, and every host that has it."""
+
+    resource: str
+    occurrences: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One way to say in the definition what the hosts now are.
+
+    `layer` is a layer's name, several joined by " + ", or EACH_HOST. `edits` maps repository paths to new
+    contents (None deletes). `safe` is only True when rendering with the edits gave the live state on every
+    occurrence; otherwise `why_not` says what stands in the way. `last_resort` marks a rendered text that would
+    stop following its template.
+    """
+
+    layer: str
+    kind_of_edit: str
+    edits: Mapping[str, bytes | None]
+    patch: str
+    explanation: str
+    safe: bool
+    why_not: str = ""
+    last_resort: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names this placement among those of its change: equal only for equal edits."""
+        text = "\0".join((self.layer, self.kind_of_edit, self.patch))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One occurrence beside what the definition says about it now. `head` is the declared state, or absent in an
+    exhaustive directory, or undeclared."""
+
+    resource: str
+    occurrence: Occurrence
+    desired: DesiredResource | None
+    head: State
+
+    @property
+    def host(self) -> HostView:
+        return self.occurrence.host
+
+    @property
+    def live(self) -> State:
+        return self.occurrence.live
+
+    @property
+    def live_type(self) -> str:
+        return str(self.live.data.get("type")) if isinstance(self.live, Present) else "absent"
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The declared attributes in which live differs from the definition."""
+        if not isinstance(self.head, Present) or not isinstance(self.live, Present) or self.desired is None:
+            return frozenset()
+        return frozenset(a for a in self.desired.attributes if self.head.data.get(a) != self.live.data.get(a))
+
+    @property
+    def secret_changed(self) -> bool:
+        """The content of a secret path moved since base: told by keyed digests, which no definition has."""
+        digests = [
+            state.data.get("hmac") if isinstance(state, Present) else None
+            for state in (self.occurrence.base, self.live)
+        ]
+        return None not in digests and digests[0] != digests[1]
+
+    @property
+    def is_right(self) -> bool:
+        if self.desired is None:
+            return self.head == self.live
+        if self.secret_changed:
+            return False
+        return project(self.live, self.desired.attributes) == project(self.head, self.desired.attributes)
+
+    @property
+    def kind(self) -> str:
+        """What has to be said: "right", "absent", "declare", "retype" or "edit"."""
+        if self.is_right:
+            return "right"
+        if isinstance(self.live, Absent):
+            return "absent"
+        if not isinstance(self.head, Present):
+            return "declare"
+        return "retype" if "type" in self.changed else "edit"
+
+    @property
+    def moved(self) -> bool:
+        """Whether the definition has moved since base: a conflict, which a fold-back decides for live."""
+        if self.desired is None or not isinstance(self.occurrence.base, Present | Absent):
+            return False
+        wanted = self.desired.attributes
+        return project(self.occurrence.base, wanted) != project(self.head, wanted)
+
+
+@dataclass
+class Draft:
+    """Edits of a placement before they are tried. `problem` says why they can't be made at all."""
+
+    layer: str
+    kind_of_edit: str
+    explanation: str
+    operations: dict[str, list[Operation]] = field(default_factory=dict)
+    """By layer, in order."""
+    files: dict[str, bytes | None] = field(default_factory=dict)
+    problem: str = ""
+    last_resort: bool = False
+
+    def operate(self, layer: str, operation: Operation) -> None:
+        """Add an operation once; two that say different things of one place are a problem."""
+        there = self.operations.setdefault(layer, [])
+        if operation in there:
+            return
+        if any(other.path == operation.path for other in there):
+            self.refuse(f"the hosts would need different values in {layer}/resources.yaml")
+        there.append(operation)
+
+    def write(self, path: str, content: bytes | None) -> None:
+        if self.files.setdefault(path, content) != content:
+            self.refuse(f"the live text is not the same on all hosts, and {path} can hold only one")
+
+    def refuse(self, reason: str) -> None:
+        self.problem = self.problem or reason
+
+
+def path_of(resource: str) -> str:
+    return resource.partition(":")[2]
+
+
+def section_of(resource: str) -> str:
+    return KIND_TO_SECTION[resource.partition(":")[0]].name
+
+
+def section_for_type(live_type: str) -> str | None:
+    """The section that declares things of a live type; None for sockets, devices and the like."""
+    return next((name for name, section in SECTIONS.items() if section.type == live_type), None)
+
+
+def declared_in(definition: Definition, layer: str, resource: str) -> Declaration | None:
+    """What a layer itself says about a resource."""
+    found = definition.layers.get(layer)
+    return found.declarations.get(resource) if found else None
+
+
+def is_exhaustive(exhaustive: Iterable[str], path: str) -> bool:
+    return any(path.startswith(directory.rstrip("/") + "/") for directory in exhaustive)
+
+
+def undeclared_state(exhaustive: Iterable[str], path: str) -> State:
+    """What the definition says about a path that it doesn't declare."""
+    return ABSENT if is_exhaustive(exhaustive, path) else UNDECLARED
+
+
+def shared_layers(hosts: Iterable[HostView]) -> list[str]:
+    """Layers that all of the hosts have, in the order in which they are worth proposing: a role before a role in
+    one environment, then the environment, base last. A host's own layer is shared by no two."""
+    chains = [layers_for(host) for host in hosts]
+    common = [layer for layer in chains[0] if all(layer in chain for chain in chains)] if chains else []
+
+    def rank(layer: str) -> int:
+        parts = layer.split("/")
+        return {"roles": 0, "base": 3}.get(parts[0], 1 if "roles" in parts[1:] else 2)
+
+    return sorted((layer for layer in common if not layer.startswith("hosts/")), key=rank)

@@ -24,7 +24,7 @@ from changemgmt.models import Approval, Change
 from changemgmt.services.approvals import approve_change, refuse_change
 from changemgmt.services.changes import claim_change, log_change, update_change
 from changemgmt.services.proposals import withdraw_change
-from common.api.filters import TextInFilter, TimeFilterSet
+from common.api.filters import TextInFilter, TimeFilter, TimeFilterSet
 from common.api.views import ApiView, ListView, etag_of, find_by_reference
 from common.core.errors import FieldError, Invalid, NotFound
 from common.models import Person
@@ -44,8 +44,8 @@ class ChangeFilterSet(TimeFilterSet):
     resource = django_filters.CharFilter(method="by_resource", help_text="such as `file:/etc/motd`")
     external_id = django_filters.CharFilter()
     title__contains = django_filters.CharFilter("title", lookup_expr="icontains", help_text="in any case")
-    happened_at__gte = django_filters.IsoDateTimeFilter("happened_at", lookup_expr="gte")
-    happened_at__lt = django_filters.IsoDateTimeFilter("happened_at", lookup_expr="lt")
+    happened_at__gte = TimeFilter("happened_at", lookup_expr="gte")
+    happened_at__lt = TimeFilter("happened_at", lookup_expr="lt")
 
     def by_owner(self, queryset: QuerySet[Change], name: str, value: str) -> QuerySet[Change]:
         try:

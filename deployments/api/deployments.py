@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.filters import TimeFilterSet
+from common.api.filters import TimeFilter, TimeFilterSet
 from common.api.views import ApiView, ListView, find_by_reference
 from common.core import roles
 from common.models import Job
@@ -22,8 +22,8 @@ class DeploymentFilterSet(TimeFilterSet):
     revision = django_filters.CharFilter()
     host = django_filters.CharFilter(method="on_host", help_text="a host's name")
     external_id = django_filters.CharFilter()
-    deployed_at__gte = django_filters.IsoDateTimeFilter("deployed_at", lookup_expr="gte")
-    deployed_at__lt = django_filters.IsoDateTimeFilter("deployed_at", lookup_expr="lt")
+    deployed_at__gte = TimeFilter("deployed_at", lookup_expr="gte")
+    deployed_at__lt = TimeFilter("deployed_at", lookup_expr="lt")
 
     def on_host(self, queryset: QuerySet[Deployment], name: str, value: str) -> QuerySet[Deployment]:
         return queryset.filter(hosts__contains=[value])

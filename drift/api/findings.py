@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.filters import TextInFilter, TimeFilterSet
+from common.api.filters import TextInFilter, TimeFilter, TimeFilterSet
 from common.api.views import ApiView, ListView, find_by_reference
 from drift.api.serializers import (
     DiffSerializer,
@@ -28,7 +28,7 @@ class FindingFilterSet(TimeFilterSet):
     host = django_filters.CharFilter(method="on_host")
     claimed_by = django_filters.CharFilter("claimed_by__username")
     is_explained = django_filters.BooleanFilter()
-    last_seen_at__gte = django_filters.IsoDateTimeFilter("last_seen_at", lookup_expr="gte")
+    last_seen_at__gte = TimeFilter("last_seen_at", lookup_expr="gte")
 
     def on_host(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.filter(

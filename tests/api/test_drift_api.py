@@ -113,6 +113,13 @@ def test_a_file_name_from_a_host_is_no_formula_in_the_table(fleet: Fleet) -> Non
 
 
 @pytest.mark.parametrize(
+    "moment", ["2026-01-01T00:00:00-21:56", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_moment_no_calendar_has_is_no_fault_of_ours(moment: str) -> None:
+    assert client().get(f"/api/v1/findings/?created_at__gte={moment}").status_code in (200, 400)
+
+
+@pytest.mark.parametrize(
     "path", ["findings/DRF-9999/", "scans/SCN-x/", "findings/%00/", "jobs/JOB-0/", "reports/scans/nope/"]
 )
 def test_what_is_not_there_is_a_404_problem(path: str) -> None:

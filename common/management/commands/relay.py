@@ -14,6 +14,7 @@ from common.services.outbox import CHANNEL
 from common.services.relay import announce_pending
 
 log = structlog.get_logger()
+FIRST_PAUSE = 0.2
 
 
 class Command(BaseCommand):
@@ -28,27 +29,30 @@ class Command(BaseCommand):
             log.info("relay stopped")
 
     def _run(self) -> None:
-        pause = 0.2
+        self.pause = FIRST_PAUSE
         while True:
             try:
                 self._listen()
-                pause = 0.2
             except (DatabaseError, InterfaceError):
                 log.warning("relay lost the database, trying again", exc_info=True)
                 connection.close()
-                select.select([], [], [], pause)
-                pause = min(pause * 2, 5)
+                select.select([], [], [], self.pause)
+                self.pause = min(self.pause * 2, 5)
 
     def _listen(self) -> None:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
+        self.pause = FIRST_PAUSE
         raw = connection.connection
         while True:
+            raw.notifies.clear()
             self._announce()
-            if select.select([raw], [], [], settings.RELAY_POLL_SECONDS)[0]:
+            with connection.wrap_database_errors:  # a lost connection shows here first, and unwrapped
                 raw.poll()
-                raw.notifies.clear()
+            # What came while announcing has been read from the socket already: select() would not see it.
+            if not raw.notifies:
+                select.select([raw], [], [], settings.RELAY_POLL_SECONDS)
 
     def _announce(self) -> None:
         try:

@@ -5,6 +5,7 @@ change renders to exactly what it has now. What can't be placed comes back too, 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from deployments.core.definition.effect import exhaustive_directories
 from deployments.core.definition.layout import split_layer
@@ -103,7 +104,7 @@ def _drafts(definition: Definition, cases: Sequence[Case]) -> Iterator[Draft]:
     for layer in shared_layers(case.host for case in cases):
         if layer != _label(homes) and all(is_late_enough(case, layer) for case in cases):
             yield _explained(
-                draft_at(definition, cases, _constant(layer), layer=layer, in_place=False), cases
+                draft_at(definition, cases, partial(_always, layer), layer=layer, in_place=False), cases
             )
     each = [f"hosts/{case.host.name}" for case in cases]
     if set(each) != set(homes):
@@ -138,12 +139,12 @@ def _in_exhaustive(definition: Definition, case: Case) -> bool:
     return is_exhaustive(exhaustive_directories(merge(definition, case.host)), path_of(case.resource))
 
 
+def _always(layer: str, case: Case) -> str:
+    return layer
+
+
 def _own_layer(case: Case) -> str:
     return f"hosts/{case.host.name}"
-
-
-def _constant(layer: str):  # type: ignore[no-untyped-def]
-    return lambda case: layer
 
 
 def _label(layers: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Drafts for files that templates render, in the order in which they are worth proposing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from deployments.core.definition.edit import set_attribute
@@ -154,7 +154,7 @@ def _own(case: Case) -> str:
     return f"hosts/{case.host.name}"
 
 
-def _layers(paths) -> str:  # type: ignore[no-untyped-def]
+def _layers(paths: Iterable[str]) -> str:
     return " + ".join(sorted({path.partition("/templates/")[0] for path in paths}))
 
 

@@ -10,9 +10,10 @@ from deployments.core.definition.template_trace import TemplateText
 from inventory.core.host_view import HostView
 
 _TOKENS = re.compile(r"\{[{%#]")
+_WORDS = re.compile(r"[\w.-]+|\s+|[^\w\s]")
 
-Parts = tuple[tuple[bool, str], ...]
-"""Source text in parts: `(is code, text)`; what is not code is meant literally."""
+Parts = tuple[tuple[str, str], ...]
+"""New text in parts: `(text, source)`, the source empty where the text is meant as it stands."""
 Place = tuple[str, int, int]
 """(template path, start, end) of a replaced stretch."""
 
@@ -64,50 +65,84 @@ def with_placeholders(
     for value, source in values:
         known.setdefault(value, source)
     if not known:
-        return ((False, text),)
+        return ((text, ""),)
     pattern = "|".join(re.escape(value) for value in sorted(known, key=len, reverse=True))
-    parts: list[tuple[bool, str]] = []
+    parts: list[tuple[str, str]] = []
     whole, at, end = "".join((beside[0], text, beside[1])), len(beside[0]), len(beside[0]) + len(text)
     for match in re.finditer(rf"(?<![\w.-])(?:{pattern})(?![\w-]|\.\w)", whole):
         if match.start() >= at and match.end() <= end:
-            parts += [(False, whole[at : match.start()]), (True, known[match[0]])]
+            parts += [(whole[at : match.start()], ""), (match[0], known[match[0]])]
             at = match.end()
-    parts.append((False, whole[at:end]))
-    return tuple(part for part in parts if part[1])
+    parts.append((whole[at:end], ""))
+    return tuple(part for part in parts if part[0])
 
 
-def merge_edits(each: Sequence[Mapping[Place, list[Parts]]]) -> dict[Place, list[Parts]]:
-    """The edits that several hosts ask for, as one. Raises CannotMap where they ask for different things."""
-    merged: dict[Place, list[Parts]] = {}
-    for edits in each:
-        for place, parts in edits.items():
-            if merged.setdefault(place, parts) != parts:
-                raise CannotMap(
-                    "the hosts have different text here, and no value of theirs explains the difference"
-                )
-    return merged
-
-
-def by_place(edits: Iterable[SourceEdit], host: HostView, turning: Turning) -> dict[Place, list[Parts]]:
-    """The edits of one host by place, in order where several stand at one place, values turned back."""
+def by_place(edits: Iterable[SourceEdit], host: HostView, turning: Turning) -> dict[Place, Parts]:
+    """The edits of one host by place, values turned back; what stands at one place comes one after the other."""
     own = own_values(host, turning)
-    found: dict[Place, dict[int, list[Parts]]] = {}
+    found: dict[Place, dict[int, Parts]] = {}
     for edit in edits:
         if edit.raw and "endraw" in edit.text:
             raise CannotMap(f"{edit.path}: the new text would end a raw block; edit the template by hand")
         values = (*edit.values, *own) if turning is not Turning.NOTHING else ()
-        parts = ((True, edit.text),) if edit.raw else with_placeholders(edit.text, values, edit.beside)
+        parts = ((edit.text, edit.text),) if edit.raw else with_placeholders(edit.text, values, edit.beside)
         hunks = found.setdefault((edit.path, edit.start, edit.end), {})
-        hunks.setdefault(edit.hunk, []).append(parts)
-    for (path, _, _), hunks in found.items():
-        if any(parts != next(iter(hunks.values())) for parts in hunks.values()):
+        hunks[edit.hunk] = (*hunks.get(edit.hunk, ()), *parts)
+    merged: dict[Place, Parts] = {}
+    for place, hunks in found.items():
+        first, *others = hunks.values()
+        if any(_source(parts) != _source(first) for parts in others):
             raise CannotMap(
-                f"{path}: text that is rendered several times was changed differently; edit it by hand"
+                f"{place[0]}: text that is rendered several times was changed differently; edit it by hand"
             )
-    return {place: next(iter(hunks.values())) for place, hunks in found.items()}
+        merged[place] = first
+    return merged
 
 
-def edited_source(template: TemplateText, edits: Mapping[Place, list[Parts]]) -> str:
+def merge_edits(each: Sequence[Mapping[Place, Parts]]) -> dict[Place, Parts]:
+    """The edits that several hosts ask for, as one. Raises CannotMap where they ask for different things."""
+    merged: dict[Place, Parts] = {}
+    for place in sorted({place for edits in each for place in edits}):
+        wanted = [edits[place] for edits in each if place in edits]
+        parts = wanted[0] if all(_source(one) == _source(wanted[0]) for one in wanted) else _agreed(wanted)
+        if parts is None:
+            raise CannotMap(
+                "the hosts have different text here, and no value of theirs explains the difference"
+            )
+        merged[place] = parts
+    return merged
+
+
+def _source(parts: Parts) -> list[tuple[bool, str]]:
+    """What would be written, as it compares between hosts."""
+    return [(bool(source), source or text) for text, source in parts if text or source]
+
+
+def _agreed(wanted: list[Parts]) -> Parts | None:
+    """Word by word: a placeholder where it stands on all hosts, the text where that is the same on all of them,
+    be it by chance the value of one."""
+    words = [
+        [word for text, source in parts for word in ([(text, source)] if source else _split(text))]
+        for parts in wanted
+    ]
+    if any(len(one) != len(words[0]) for one in words):
+        return None
+    agreed: list[tuple[str, str]] = []
+    for together in zip(*words, strict=True):
+        if all(source and source == together[0][1] for _, source in together):
+            agreed.append(together[0])
+        elif all(text == together[0][0] for text, _ in together):
+            agreed.append((together[0][0], ""))
+        else:
+            return None
+    return tuple(agreed)
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    return [(word, "") for word in _WORDS.findall(text)]
+
+
+def edited_source(template: TemplateText, edits: Mapping[Place, Parts]) -> str:
     """The template's new source. Raises CannotMap for edits that overlap, or text that no template can hold."""
     source, at = [], 0
     places = sorted(place for place in edits if place[0] == template.path)
@@ -118,25 +153,28 @@ def edited_source(template: TemplateText, edits: Mapping[Place, list[Parts]]) ->
                 f"{template.path}:{template.line_of(start)}: the hosts change overlapping text differently"
             )
         source.append(template.text[at:start])
-        parts = tuple(part for together in edits[place] for part in together)
         before = next((text[-1] for text in reversed(source) if text), "")
-        source.append(_written(parts, before, template.text[end : end + 1], template))
+        source.append(_written(edits[place], before, template.text[end : end + 1], template))
         at = end
     return "".join(source) + template.text[at:]
 
 
 def _written(parts: Parts, before: str, after: str, template: TemplateText) -> str:
-    written = ""
-    for number, (is_code, text) in enumerate(parts):
+    """Parts as source. Text in a row is escaped as one, so that a `{` and what follows it are seen together."""
+    joined: list[tuple[str, str]] = []
+    for text, source in parts:
         if "\r" in text:
             raise CannotMap(
                 f"{template.path}: the live text has carriage returns, which a template can't hold"
             )
-        if is_code:
-            written += text
-            continue
-        following = parts[number + 1][1][:1] if number + 1 < len(parts) else after
-        written += escape(text, (before + written)[-1:], following)
+        if joined and not source and not joined[-1][1]:
+            joined[-1] = (joined[-1][0] + text, "")
+        else:
+            joined.append((text, source))
+    written = ""
+    for number, (text, source) in enumerate(joined):
+        following = joined[number + 1][1][:1] if number + 1 < len(joined) else after
+        written += source or escape(text, (before + written)[-1:], following)
     return written
 
 

@@ -11,6 +11,7 @@ DATA_DIR/
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Mapping
@@ -42,6 +43,10 @@ class DataDir:
     def __init__(self, path: Path, lock: IO[str]) -> None:
         self.path = path
         self._lock = lock
+        self.name = name_of(path) or secrets.token_hex(8)
+        if name_of(path) is None:
+            lock.write(self.name)
+            lock.flush()
         self.log = path / "log"
         self.run = path / "run"
 
@@ -104,6 +109,14 @@ class DataDir:
             ports[name] = free_port()
             write_private(path, json.dumps(ports) + "\n")
         return ports[name]
+
+
+def name_of(path: Path) -> str | None:
+    """The random word that stays with a data directory wherever it is moved to; None when it has none."""
+    try:
+        return (path / ".foldback").read_text().strip() or None
+    except OSError:
+        return None
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -9,7 +9,6 @@ Both listen on 127.0.0.1 alone, with generated passwords.
 """
 
 import fcntl
-import hashlib
 import importlib.util
 import os
 import pwd
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from config.data_dir import CannotStart, DataDir, write_private
+from config.data_dir import CannotStart, DataDir, name_of, write_private
 
 ROOT_HOME = Path("/var/lib/foldback")
 DROPPED_USER = "nobody"
@@ -69,7 +68,7 @@ class Engines:
         self.data = data
         self.tests = tests
         self.user = pwd.getpwnam(DROPPED_USER) if os.geteuid() == 0 else None
-        self.home = home_of(data.path) if self.user else data.path / "engines"
+        self.home = ROOT_HOME / data.name if self.user else data.path / "engines"
         try:
             if self.user:
                 ROOT_HOME.mkdir(parents=True, exist_ok=True)
@@ -83,7 +82,14 @@ class Engines:
                 "run as an ordinary user, or set DATABASE_URL and REDIS_URL."
             ) from error
         self._lock = (self.home / "lock").open("a")
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            origin = (self.home / "origin").read_text().strip()
+            raise CannotStart(
+                f"{data.path} is a copy of {origin}, whose engines run: stop those, or remove {data.path / '.foldback'} "
+                "to start with an empty database."
+            ) from error
         (self.home / "origin").write_text(f"{self.data.path}\n")
         if temporary:
             (self.home / "temporary").touch()
@@ -199,15 +205,18 @@ class Engines:
         return path
 
 
-def home_of(data_dir: Path) -> Path:
-    """The engines' directory for this data directory, when run as root."""
-    return ROOT_HOME / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
-
-
 def remove_home(data_dir: Path) -> None:
     """Forgets the engines' data of this data directory (`RESET=1`)."""
-    if os.geteuid() == 0:
-        shutil.rmtree(home_of(data_dir), ignore_errors=True)
+    name = name_of(data_dir)
+    if os.geteuid() == 0 and name:
+        shutil.rmtree(ROOT_HOME / name, ignore_errors=True)
+
+
+def orphaned_homes() -> list[tuple[Path, Path]]:
+    """Homes, kept by root, whose data directory is no longer where it was; and where that was."""
+    origins = ROOT_HOME.glob("*/origin") if os.geteuid() == 0 else ()
+    found = [(origin.parent, Path(origin.read_text().strip())) for origin in origins]
+    return [(home, path) for home, path in found if name_of(path) != home.name]
 
 
 def remove_stale_homes() -> None:

@@ -12,7 +12,14 @@ import psycopg2
 from psycopg2 import sql
 
 from config.data_dir import CannotStart, DataDir, write_env
-from config.engines import DATABASE, OWNER_ROLE, SERVING_ROLE, EngineProgram, Engines
+from config.engines import (
+    DATABASE,
+    OWNER_ROLE,
+    SERVING_ROLE,
+    EngineProgram,
+    Engines,
+    orphaned_homes,
+)
 from config.keys import APPLICATION_SECRETS, ENGINE_SECRETS
 from config.supervise import (
     CHECKOUT,
@@ -73,6 +80,10 @@ class Service:
         words = self._engine_secrets
         if self._engines and not given.get("DATABASE_URL"):
             self.say("Preparing PostgreSQL …")
+            for home, origin in [] if self.tests else orphaned_homes():
+                self.say(
+                    f"Note: {home} belonged to {origin}, which is gone. If that was removed, so can this be."
+                )
             port = self.data.port("postgres")
             self._engine_programs.append(
                 self._engines.postgres(port=port, password=words["POSTGRES_PASSWORD"])
@@ -131,6 +142,11 @@ class Service:
             try:
                 return psycopg2.connect(url, connect_timeout=5)
             except psycopg2.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    raise CannotStart(
+                        f"PostgreSQL refuses the password in {self.data.path / 'secrets.env'}: put back the file that "
+                        "belongs to this database, or start over with another DATA_DIR."
+                    ) from error
                 if time.monotonic() > deadline or not self._alive():
                     raise CannotStart(
                         f"PostgreSQL did not answer: {str(error).strip()}\n{self._tail('postgres')}"

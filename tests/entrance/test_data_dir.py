@@ -106,3 +106,15 @@ def test_a_written_environment_reads_back_the_same_here_and_in_a_shell(tmp_path:
 def test_a_value_that_would_break_the_file_is_refused(value: str, tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="NAME holds"):
         write_env(tmp_path / "env", {"NAME": value})
+
+
+def test_a_data_directory_keeps_its_name_when_it_is_moved_and_a_new_one_in_its_place_has_another(
+    tmp_path: Path,
+) -> None:
+    with DataDir.hold(tmp_path / "data") as data:
+        name = data.name
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with DataDir.hold(tmp_path / "moved") as data:
+        assert data.name == name
+    with DataDir.hold(tmp_path / "data") as data:
+        assert data.name != name

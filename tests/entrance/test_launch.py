@@ -242,3 +242,28 @@ def test_a_demonstration_that_was_interrupted_starts_over_and_one_that_is_made_s
         monkeypatch.setenv("RESET", asked)
         _clear_demonstration(data)
         assert (data / "secrets.env").exists() == kept, (state, asked)
+
+
+def test_a_data_directory_that_was_removed_comes_back_empty_and_one_that_was_moved_keeps_its_database(
+    started: list[Launched], tmp_path: Path
+) -> None:
+    def engines(at: Path) -> str:
+        at.mkdir(exist_ok=True)
+        launched = Launched("engines", directory=at)
+        started.append(launched)
+        launched.wait_for("are up", seconds=60)
+        return read_env(launched.data / "service.env")["DATABASE_OWNER_URL"]
+
+    def tables(url: str) -> int:
+        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'")
+            return int(cursor.fetchone()[0])
+
+    with psycopg2.connect(engines(tmp_path / "first")) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (id int)")
+    connection.close()
+    assert started[0].stop(signal.SIGTERM) == 0
+
+    (tmp_path / "first").rename(tmp_path / "moved")
+    assert tables(engines(tmp_path / "moved")) == 1
+    assert tables(engines(tmp_path / "first")) == 0

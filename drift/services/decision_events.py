@@ -76,12 +76,14 @@ def give_up(decision: Decision, change: Change, reason: str) -> None:
 
 def reopen_rejected_decision(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
     """Consumer of `change.rejected` and `change.withdrawn`: what it would have decided is open again."""
+    unfinished = Job.objects.filter(decision__change_id=subject_id, state__in=("queued", "running")).first()
+    over = Change.objects.filter(pk=subject_id, state__in=("rejected", "withdrawn")).exists()
+    if over and unfinished is not None:  # its batches are locked before the change, as a worker does it
+        cancel_job(actor=SYSTEM, job=unfinished)
     found = _lock(subject_id)
-    if found is None or found[1].state not in ("rejected", "withdrawn"):
+    if found is None or not over:
         return
     decision, change = found
-    if decision.job is not None and decision.job.state in ("queued", "running"):
-        cancel_job(actor=SYSTEM, job=decision.job)
     reopen(actor=SYSTEM, decision=decision, why=f"{change} was {change.state}")
 
 

@@ -1,7 +1,7 @@
 """What a person decides about findings. A decision is a change; its approval is changemgmt's.
 
 A service here is transactional; what reads Git (the proposal) is prepared before, in drift.services.proposals.
-Locks are taken in one order everywhere: the change, then findings by fingerprint.
+Locks are taken in one order everywhere: a job's batches, the change, then findings by fingerprint.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from common import clock
 from common.core import roles
 from common.core.actor import Actor
 from common.core.errors import Conflict, FieldError, Invalid, Unprocessable
+from common.models import Job
 from common.services.jobs import cancel_job
 from common.services.ledger import record_entry, transition
 from drift.core.commit_message import subject_line
@@ -210,15 +211,14 @@ def withdraw_decision(*, actor: Actor, decision: Decision, reason: str = "") -> 
     """
     roles.require(actor, "decision.propose")
     with transaction.atomic():
-        change = Change.objects.select_for_update().get(pk=decision.change_id)
-        decision = Decision.objects.select_related("job").get(pk=decision.pk)
-        job = decision.job
-        if change.state == "approved" and job is not None and job.state == "running":
+        job = Job.objects.filter(decision=decision).first()
+        if job is not None and job.state == "running":
             raise Conflict(
                 f"{decision} is being carried out. Stop {job} first; then its findings are open again."
             )
-        withdraw_change(actor=actor, change=change, reason=reason)
         if job is not None and job.state == "queued":
             cancel_job(actor=actor, job=job)
+        change = Change.objects.select_for_update().get(pk=decision.change_id)
+        withdraw_change(actor=actor, change=change, reason=reason)
         reopen(actor=actor, decision=decision, why=reason or "the decision was withdrawn")
     return Decision.objects.select_related("change").get(pk=decision.pk)

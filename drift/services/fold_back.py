@@ -4,6 +4,8 @@ Git and network happen outside transactions; what came of it is written in one f
 killed anywhere: the commit carries the decision's trailer, so that the next one finds it and only records it.
 """
 
+from collections.abc import Sequence
+
 from changemgmt.models import Approval, Change
 from changemgmt.queries.approvals import approval_in_force
 from changemgmt.services.approvals import void_approval
@@ -18,7 +20,7 @@ from deployments.queries.definitions import repository
 from deployments.repository import CannotRebase, HeadMoved
 from deployments.services.definitions import CommitRequest, commit_to_definition, fetch_definition
 from drift.core.commit_message import Signature, clean_signature, commit_message
-from drift.core.proposals import Edits, edits_from_json
+from drift.core.proposals import Edits, Proposal, edits_from_json, fold_back_digest
 from drift.models import Decision
 from drift.services.decided import current_findings, move_findings
 from drift.services.decision_events import give_up, why_it_ended
@@ -94,17 +96,11 @@ def _request(decision: Decision, head: str) -> CommitRequest:
         said = ", ".join(f"{finding} is {finding.state}" for finding in moved)
         raise NoLongerApproved(f"its findings have moved on: {said}")
     try:
-        proposal = complete(
-            stand_on(head, findings), edits, layer=decision.layer, explanation=decision.explanation
-        )
+        ground = stand_on(head, findings)
+        proposal = complete(ground, edits, layer=decision.layer, explanation=decision.explanation)
     except (Conflict, Unprocessable) as error:
         raise NoLongerApproved(f"on the present head: {error.detail}") from error
-    if not proposal.edits:
-        raise NoLongerApproved(
-            f"the definition says this already at {head[:12]}; a scan will close the findings"
-        )
-    if proposal.digest != approval.digest:
-        raise NoLongerApproved("what it would change on the hosts is no longer what was approved")
+    _compare(decision, approval, proposal, ground.fingerprints)
     change = decision.change
     return CommitRequest(
         parent=head,
@@ -120,6 +116,23 @@ def _request(decision: Decision, head: str) -> CommitRequest:
         ),
         when=clock.now(),
     )
+
+
+def _compare(decision: Decision, approval: Approval, proposal: Proposal, fingerprints: Sequence[str]) -> None:
+    """Raise NoLongerApproved where `proposal`, made on the head, is another than what was approved."""
+    if not proposal.edits:
+        raise NoLongerApproved(
+            f"the definition says this already at {proposal.base_revision[:12]}; a scan will close the findings"
+        )
+    # An occurrence that was to be missed may be gone by now; one more may not have come.
+    accepted = decision.effect.get("missed", [])
+    if more := sorted(set(proposal.missed) - set(accepted)):
+        raise NoLongerApproved(f"by now it would leave these as they are: {', '.join(more)}")
+    digest = fold_back_digest(
+        effect_digest=proposal.effect_digest, fingerprints=fingerprints, missed=accepted
+    )
+    if digest != approval.digest:
+        raise NoLongerApproved("what it would change on the hosts is no longer what was approved")
 
 
 def approval_of(decision: Decision) -> Approval:

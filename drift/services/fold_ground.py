@@ -94,6 +94,7 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
         for occurrence in live.occurrences
         if not gives_live(after, occurrence.host, live.resource, occurrence.live)
     )
+    bound = effect_digest(ground.files, edits, change)
     with_finding = {o.host.name for live in ground.changes.values() for o in live.occurrences}
     return Proposal(
         base_revision=ground.revision,
@@ -101,11 +102,8 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
         edits=edits,
         patch=unified_diff(ground.files, edits),
         effect=effect_to_json(change, missed),
-        digest=fold_back_digest(
-            effect_digest=effect_digest(ground.files, edits, change),
-            fingerprints=ground.fingerprints,
-            missed=missed,
-        ),
+        effect_digest=bound,
+        digest=fold_back_digest(effect_digest=bound, fingerprints=ground.fingerprints, missed=missed),
         explanation=explanation,
         missed=missed,
         hosts=tuple(sorted(with_finding | hosts_of(change))),

@@ -4,6 +4,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -19,6 +20,7 @@ from deployments.services.definitions import (
     ensure_definition,
     fetch_definition,
 )
+from deployments.services.definitions import remote as remote_of_settings
 from tests.definitions import SOMEBODY, Repository, path_settings
 
 GOOD = {"base/resources.yaml": 'files:\n  /etc/motd: {content: "one\\n"}\n'}
@@ -164,6 +166,26 @@ def test_a_missing_repository_is_brought_from_its_remote(remote: Repository) -> 
 def test_a_commit_is_pushed_and_counts_when_it_is_seen_at_the_remote(remote: Repository) -> None:
     sha = commit_to_definition(request(ensure_definition()))
     assert remote.head == sha == head_revision()
+
+
+def test_a_worker_signs_in_with_a_token_over_https_and_a_key_over_ssh(settings: Any, tmp_path: Path) -> None:
+    settings.DEFINITION_TOKEN = "secret-token"
+    settings.DEFINITION_SSH_KEY = str(tmp_path / "key")
+    signs_in = {
+        "https://git.example.org/definition.git": (pygit2.UserPass, "foldback"),
+        "ssh://deploy@git.example.org/definition.git": (pygit2.Keypair, "deploy"),
+        "git@git.example.org:definition.git": (pygit2.Keypair, "git"),
+    }
+    for url, (kind, user) in signs_in.items():
+        settings.DEFINITION_URL = url
+        where = remote_of_settings()
+        assert where is not None and isinstance(where.credentials, kind)
+        assert where.credentials.credential_tuple[0] == user
+    settings.DEFINITION_TOKEN = settings.DEFINITION_SSH_KEY = ""
+    for url in signs_in:
+        settings.DEFINITION_URL = url
+        where = remote_of_settings()
+        assert where is not None and where.credentials is None
 
 
 def test_a_remote_that_moved_first_is_told_as_a_moved_head(remote: Repository) -> None:

@@ -315,6 +315,17 @@ def test_a_rebase_that_is_clean_as_text_but_means_something_else_voids_the_appro
     carry_out()
     assert now_is(decision) == ("proposed", ["decided"], "")
     assert fleet.repository.head == moved
+    assert f"{finding.reference} on web-1" in void_reason(decision)
+
+
+def test_a_clean_rebase_that_means_something_else_on_any_host_voids_the_approval(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fleet.repository.commit({"hosts/web-3/resources.yaml": "variables: {workers: 9}\n"})
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
     assert "no longer what was approved" in void_reason(decision)
 
 
@@ -392,17 +403,17 @@ def test_an_approval_that_ran_out_is_void(fleet: GitFleet, finding: Finding) -> 
     assert "ran out" in void_reason(decision)
 
 
-def test_a_further_edit_since_the_approval_voids_it(fleet: GitFleet) -> None:
-    finding = fixed_by_hand(fleet, "web-1")
-    decision = fold(finding)
+def test_a_further_edit_of_one_of_its_findings_voids_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    other = fixed_by_hand(fleet, "web-3", path="/etc/motd", old="hello", new="bye")
+    decision = fold(finding, other)
     approve(decision)
-    fleet.edit("web-1", "/etc/app.conf", "limit 99", "limit 50")
-    fleet.look("web-1")
+    fleet.edit("web-3", "/etc/motd", "bye", "good night")
+    fleet.look("web-3")
     head = fleet.repository.head
     carry_out()
-    assert now_is(decision) == ("proposed", ["superseded"], "")
+    assert now_is(decision) == ("proposed", ["decided", "superseded"], "")
     assert fleet.repository.head == head
-    assert "superseded" in void_reason(decision)
+    assert f"{other.reference} is superseded" in void_reason(decision)
 
 
 def test_a_change_withdrawn_before_a_worker_came_is_not_carried_out(
@@ -435,6 +446,39 @@ def test_a_commit_that_was_made_while_its_change_was_withdrawn_is_still_recorded
     assert (state, commit) == ("withdrawn", fleet.repository.head)
     assert LedgerEntry.objects.get(action="decision.committed").data["change_was"] == "withdrawn"
     assert OutboxEvent.objects.filter(type="findings.committed").count() == 1
+
+
+def test_what_was_accepted_as_missed_may_become_less_but_not_more(fleet: GitFleet, finding: Finding) -> None:
+    text = fleet.repository.text(TEMPLATE).replace("limit 10", "limit 50")
+    decision = fold(finding, edits={TEMPLATE: text})
+    assert len(decision.effect["missed"]) == 2
+    approve(decision)
+    fleet.push("web-2")
+    fleet.look("web-2")
+    carry_out()
+    assert now_is(decision)[0] == "completed"
+
+
+def test_one_more_host_that_it_would_not_make_right_voids_the_approval(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    text = fleet.repository.text(TEMPLATE).replace("limit 10", "limit 50")
+    decision = fold(finding, edits={TEMPLATE: text})
+    approve(decision)
+    fleet.edit("web-3", "/etc/app.conf", "limit 10", "limit 99")
+    fleet.look("web-3")
+    carry_out()
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert f"{finding.reference} on web-3" in void_reason(decision)
+
+
+def test_one_more_host_that_it_makes_right_keeps_the_approval(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    fleet.edit("web-3", "/etc/app.conf", "limit 10", "limit 99")
+    fleet.look("web-3")
+    carry_out()
+    assert now_is(decision)[0] == "completed"
 
 
 # ---- jobs that fail or are stopped

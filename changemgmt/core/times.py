@@ -10,7 +10,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 def check_happened_at(happened_at: datetime | None, now: datetime) -> datetime | None:
-    """`happened_at` if it can be when something happened; raises Invalid."""
+    """`happened_at` in UTC, if it can be when something happened; raises Invalid."""
     if happened_at is None:
         return None
     problem = None
@@ -22,4 +22,4 @@ def check_happened_at(happened_at: datetime | None, now: datetime) -> datetime |
         problem = "this is before 1990"
     if problem:
         raise Invalid(f"/happened_at: {problem}.", errors=[FieldError("/happened_at", problem)])
-    return happened_at
+    return happened_at.astimezone(UTC)

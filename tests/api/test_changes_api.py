@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +15,8 @@ from tests.api.client import Caller, problem
 from tests.factories import DIGEST, OTHER_DIGEST, acting, host, logged, person, program, proposed, team
 
 pytestmark = pytest.mark.django_db
+
+NO_SUCH_ID = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,7 @@ def test_a_program_that_names_nobody_gets_the_teams_lead_or_its_sponsor() -> Non
         ("title", None, "/title"),
         ("kind", "decision", "/kind"),
         ("owner", "nobody", "/owner"),
-        ("owner", str(uuid4()), "/owner"),
+        ("owner", NO_SUCH_ID, "/owner"),
         ("hosts", "web-1", "/hosts"),
         ("hosts", ["web 1"], "/hosts/0"),
         ("hosts", [None], "/hosts/0"),
@@ -108,6 +110,7 @@ def test_a_program_that_names_nobody_gets_the_teams_lead_or_its_sponsor() -> Non
         ("resources", ["/etc/motd"], "/resources/0"),
         ("resources", ["file:/" + "x" * 3000], "/resources/0"),
         ("happened_at", "soon", "/happened_at"),
+        ("happened_at", "1900-01-01T00:00:00Z", "/happened_at"),
         ("happened_at", "2999-01-01T00:00:00Z", "/happened_at"),
         ("happened_at", "0001-01-01T00:00:00+14:00", "/happened_at"),
         ("links", [], "/links"),
@@ -136,6 +139,11 @@ def test_an_external_id_is_the_clients_own(ana: Caller) -> None:
     assert (
         Caller.program("ana").post("changes/", {"title": "x", "external_id": "7"}).json()["id"] != mine["id"]
     )
+
+
+def test_any_offset_of_happened_at_is_taken(ana: Caller) -> None:
+    answer = ana.post("changes/", {"title": "x", "happened_at": "2026-03-01T12:00:00+23:59"}).json()
+    assert answer["happened_at"] == "2026-02-28T12:01:00.000000Z"
 
 
 def test_markup_is_kept_as_text(ana: Caller) -> None:
@@ -172,7 +180,7 @@ def test_a_reference_is_read_in_any_case(ana: Caller) -> None:
         "x",
         "%00",
         "CHG-1%00",
-        str(uuid4()),
+        NO_SUCH_ID,
     ],
 )
 def test_what_is_not_there_is_404(ana: Caller, handle: str) -> None:

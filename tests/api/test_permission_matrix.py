@@ -268,7 +268,7 @@ def test_whose_it_is_decides_too(
 # ---- beside the API
 
 # Pages that anybody may see. Every other page sends whoever is not signed in to the sign-in page.
-PUBLIC_PAGES = {"healthz", "readyz", "preferences/theme/"}
+PUBLIC_PAGES = {"healthz", "readyz", "preferences/theme/", "sign-in/", "sign-in/{secret}/"}
 
 
 @pytest.mark.parametrize(

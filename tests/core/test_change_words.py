@@ -119,6 +119,14 @@ def test_a_record_may_say_when_it_happened() -> None:
     assert check_happened_at(None, NOW) is None
 
 
+def test_any_offset_is_taken_and_kept_as_utc() -> None:
+    told = datetime(2026, 3, 1, 2, 0, tzinfo=timezone(timedelta(hours=23, minutes=59)))
+    kept = check_happened_at(told, NOW)
+    assert kept == told
+    assert kept is not None
+    assert kept.utcoffset() == timedelta(0)
+
+
 def test_a_clock_that_runs_ahead_a_little_is_forgiven() -> None:
     assert check_happened_at(NOW + timedelta(minutes=9), NOW)
 

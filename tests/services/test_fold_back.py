@@ -205,6 +205,36 @@ def test_doing_the_batch_again_after_the_record_changes_nothing(fleet: GitFleet,
     assert Job.objects.get(kind="fold-back").items_done == 1
 
 
+def test_a_commit_is_recorded_once(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    approve(decision)
+    claim = claim_batch(batch_id=JobBatch.objects.get(job__kind="fold-back").pk)
+    assert claim is not None
+    for _ in range(2):
+        fold_back.record_commit(claim=claim, decision=decision, sha=fleet.repository.head)
+    assert LedgerEntry.objects.filter(action="decision.committed").count() == 1
+    assert OutboxEvent.objects.filter(type="findings.committed").count() == 1
+    assert Job.objects.get(kind="fold-back").items_done == 1
+
+
+def test_a_worker_of_an_earlier_approval_leaves_the_work_to_the_later_ones_job(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    old = claim_batch(batch_id=JobBatch.objects.get(job__kind="fold-back").pk)
+    assert old is not None
+    void_approval(actor=acting("ben"), change=Change.objects.get(pk=decision.change_id), reason="wait")
+    work()
+    approve(decision)
+    head = fleet.repository.head
+    run_fold_back_batch(claim=old, keeper=StillHeld())
+    assert fleet.repository.head == head
+    carry_out()
+    assert now_is(decision)[0] == "completed"
+    assert commits_with(fleet, decision) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_make_one_commit(fleet: GitFleet, finding: Finding) -> None:
     decision = fold(finding)

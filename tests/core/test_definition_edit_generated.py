@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from deployments.core.definition.edit import CannotEdit, Operation, RemoveValue, SetValue, apply_edits
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "25"))
 
 
 def load(text: str) -> dict:

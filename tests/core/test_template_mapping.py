@@ -13,7 +13,7 @@ from deployments.core.definition.template_mapping import CannotMap
 from deployments.core.definition.template_trace import Tracer
 from inventory.core.host_view import HostView
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "25"))
 PATH = "roles/web/templates/t.j2"
 HOSTS = (
     HostView("web-1", "prod", ("web",), {"ip": "10.0.0.1"}, {}, "192.168.7.1"),

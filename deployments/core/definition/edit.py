@@ -7,11 +7,12 @@ several ways of writing are possible the first that passes is taken; when none d
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from deployments.core.definition.yaml_format import frozen
 from deployments.core.definition.yaml_splice import Document
-from deployments.core.definition.yaml_tree import MAP, NULL, STR, CannotEdit, Frozen, freeze, read_tree
+from deployments.core.definition.yaml_tree import MAP, NULL, STR, CannotEdit, Frozen, Node, freeze, read_tree
 
 __all__ = [
     "CannotEdit",
@@ -110,8 +111,7 @@ def edit_bytes(content: bytes | None, operations: Sequence[Operation]) -> bytes:
 
 
 def _apply(text: str, operation: Operation) -> str:
-    root = read_tree(text)
-    before = freeze(root)
+    root, before = _parsed(text)
     document = Document(text, root)
     document.refuse_shared(operation.path)
     wanted = _intended(before, operation)
@@ -120,7 +120,7 @@ def _apply(text: str, operation: Operation) -> str:
     reason = "no way of writing it was found"
     for candidate in _candidates(document, operation):
         try:
-            if freeze(read_tree(candidate)) == wanted:
+            if _parsed(candidate)[1] == wanted:
                 return candidate
             reason = "the edited text would not say exactly what is meant"
         except CannotEdit as error:
@@ -128,6 +128,12 @@ def _apply(text: str, operation: Operation) -> str:
     if not text.endswith("\n"):
         reason += " (it ends without a line break; add one)"
     raise CannotEdit(f"{' → '.join(operation.path)}: {reason}; edit the file by hand")
+
+
+@lru_cache(maxsize=64)  # what one operation leaves is what the next begins with, and layers are tried in turn
+def _parsed(text: str) -> tuple[Node | None, Frozen]:
+    root = read_tree(text)
+    return root, freeze(root)
 
 
 def _candidates(document: Document, operation: Operation) -> Iterator[str]:

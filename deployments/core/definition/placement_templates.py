@@ -47,7 +47,7 @@ class TemplateGroup:
 
     def __post_init__(self) -> None:
         self.store: TemplateStore = self.definition.cache[TEMPLATES]
-        self.tracer = Tracer(self.store, self.path)
+        self.tracer = self._tracer()
         self.problem = ""
         self.renderings: list[Rendering] = []
         for case in self.cases:
@@ -56,6 +56,13 @@ class TemplateGroup:
                 self.problem = self.problem or rendering
             else:
                 self.renderings.append(rendering)
+
+    def _tracer(self) -> Tracer:
+        cache, key = self.definition.cache, ("tracer", self.path)
+        if key not in cache:
+            cache[key] = Tracer(self.store, self.path)
+        tracer: Tracer = cache[key]
+        return tracer
 
     def _rendering(self, case: Case) -> Rendering | str:
         content, live = case.desired.content if case.desired else None, case.occurrence.content
@@ -81,8 +88,9 @@ class TemplateGroup:
         """Variables whose value alone explains the change on every host, seen values first."""
         if self.problem or not self.renderings:
             return
-        options = [self._holding(rendering) for rendering in self.renderings]
-        for (name, path), value in options[0].items():
+        first = self._holding(self.renderings[0])
+        options = [first, *(self._holding(rendering) for rendering in self.renderings[1:] if first)]
+        for (name, path), value in first.items():
             if all((name, path) in option for option in options):
                 pairs = zip(self.cases, options, strict=True)
                 yield VariableChange(

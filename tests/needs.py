@@ -31,6 +31,14 @@ def _sshd() -> str | None:
     return None if sshd_path() else "no sshd (apt install openssh-server)"
 
 
+def _curl() -> str | None:
+    return None if shutil.which("curl") else "no curl (apt install curl)"
+
+
+def _ssh_keygen() -> str | None:
+    return None if shutil.which("ssh-keygen") else "no ssh-keygen (apt install openssh-client)"
+
+
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "not root"
 
@@ -38,5 +46,7 @@ def _root() -> str | None:
 NEEDS: dict[str, Callable[[], str | None]] = {
     "chromium": _chromium,
     "sshd": _sshd,
+    "curl": _curl,
+    "ssh-keygen": _ssh_keygen,
     "root": _root,
 }

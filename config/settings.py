@@ -4,6 +4,7 @@
 """
 
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,8 @@ structlog.configure(
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
     ],
+    # Standard output is for what a command was asked for: a token, a report.
+    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
 )
 LOGGING = {
     "version": 1,

@@ -44,3 +44,10 @@ BATCH = Lifecycle(
 )
 
 MAX_ATTEMPTS = 5
+
+# Who may stop a job: what starts scans also stops them; anything else carries out what somebody approved.
+CANCEL_PERMISSION = {"scan": "scan.run"}
+
+
+def permission_to_cancel(kind: str) -> str:
+    return CANCEL_PERMISSION.get(kind, "change.approve")

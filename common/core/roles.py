@@ -12,7 +12,7 @@ ROLES = (OPS, RELEASE_MANAGER, AUDITOR, AUTOMATION, ADMIN)
 
 _EVERY_PERSON = {"read", "token.own"}
 _OPERATE = {"change.log", "change.edit", "finding.claim", "scan.run", "decision.propose"}
-_RELEASE = _OPERATE | {"change.approve", "deployment.report", "host.edit", "definition.edit", "report.read"}
+_RELEASE = _OPERATE | {"change.approve", "deployment.report", "host.edit", "definition.edit"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     OPS: frozenset(_EVERY_PERSON | _OPERATE),

@@ -20,9 +20,10 @@ from django.db.models import F
 from django.utils.module_loading import import_string
 
 from common import clock
+from common.core import roles
 from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict
-from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS
+from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS, permission_to_cancel
 from common.models import Job, JobBatch
 from common.services.ledger import record_entry, transition
 from common.services.outbox import emit_event, wake_relay
@@ -194,6 +195,8 @@ def _emit_finished(job: Job) -> None:
 
 def cancel_job(*, actor: Actor, job: Job) -> None:
     """Stop a job: no further batch is taken, running ones stop at their next lease renewal."""
+    if actor.kind != "system":
+        roles.require(actor, permission_to_cancel(job.kind))
     with transaction.atomic():
         # Batches before the job, as those who finish a batch lock them: the other way round is a deadlock.
         held = JobBatch.objects.filter(job=job, state__in=("pending", "running")).order_by("pk")

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models import Q
 
@@ -36,7 +37,8 @@ class Finding(Referenced):
     class Meta:
         indexes = [
             models.Index(fields=["state", "-last_seen_at"], name="finding_state"),
-            models.Index(fields=["resource"], name="finding_resource"),
+            # By hash: a path may be longer than an ordered index can hold.
+            HashIndex(fields=["resource"], name="finding_resource"),
         ]
         constraints = [
             models.CheckConstraint(

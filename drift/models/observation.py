@@ -1,7 +1,9 @@
 """What hosts were seen to be, content-addressed so that hosts that are alike share storage."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
+from django.db.models.functions import MD5
 
 from common.models.base import Record
 from drift.core.verdict import Verdict
@@ -68,5 +70,9 @@ class ResourceVerdict(models.Model):
     since = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["host", "resource"], name="verdict_once")]
-        indexes = [models.Index(fields=["verdict"], name="verdict_kind")]
+        # By digest: a path may be longer than an ordered index can hold.
+        constraints = [models.UniqueConstraint("host", MD5("resource"), name="verdict_once")]
+        indexes = [
+            models.Index(fields=["verdict"], name="verdict_kind"),
+            HashIndex(fields=["resource"], name="verdict_resource"),
+        ]

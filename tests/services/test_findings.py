@@ -340,3 +340,11 @@ def test_a_scan_of_no_host_is_refused() -> None:
     with pytest.raises(Invalid):
         create_scan(actor=SYSTEM, selector="role=nothing")
     assert not Host.objects.exists()
+
+
+def test_a_path_as_long_as_linux_allows_is_found_like_any_other(fleet: Fleet) -> None:
+    fleet.look()
+    path = "/etc/app.d/" + "/".join(["d" * 200] * 20)
+    fleet.live["web-2"][path] = "x\n"
+    fleet.look()
+    assert only_finding().resource == f"file:{path}"

@@ -1,5 +1,6 @@
 """What every console page is given."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from common import clock
 from web.core.navigation import RAIL, Place, section_of, theme_of
+from web.queries.findings import open_count
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -18,8 +20,18 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "four_eyes": settings.FOUR_EYES,
         "now": clock.now(),
         "theme": theme_of(request.COOKIES.get("theme", "")),
-        "rail": [{"place": place, "url": url, "here": place.key == here} for place, url in places],
+        "rail": [
+            {"place": place, "url": url, "here": place.key == here, "count": _count(place, request)}
+            for place, url in places
+        ],
     }
+
+
+def _count(place: Place, request: HttpRequest) -> Callable[[], int] | int:
+    """Asked for by the template only, so that a fragment or an error page costs no query."""
+    if place.key != "drift" or not request.user.is_authenticated:
+        return 0
+    return cache(open_count)
 
 
 @cache

@@ -32,7 +32,9 @@
     const picked = all("input[data-pick]:checked").length;
     const total = all("input[data-pick]").length;
     const about = one("[data-selection-about]", bar);
-    bar.classList.toggle("needs-selection", picked === 0);
+    const everything = one("input[data-pick-all]");
+    if (everything) everything.checked = total > 0 && picked === total;
+    if (!picked) one("#decision-panel")?.replaceChildren();
     about.textContent = picked ? `${picked} of ${total} on this page selected` : about.dataset.selectionAbout;
   }
 
@@ -48,7 +50,7 @@
 
   function offers(query) {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-    const places = all("a[data-palette], .choices a[data-key]").map((link) => ({
+    const places = all("a[data-palette], .choices [data-key]").map((link) => ({
       label: (one("span:not(.count, .keys)", link) || link).textContent.trim() || link.textContent.trim(),
       hint: link.closest(".choices") ? "decide" : "page",
       run: () => link.click(),
@@ -156,7 +158,7 @@
 
   function decision(key) {
     if (!/^[a-z]$/.test(key)) return null;
-    const link = one(`.choices a[data-key="${key}"]`);
+    const link = one(`.choices [data-key="${key}"]`);
     return link && link.checkVisibility({ visibilityProperty: true }) ? () => link.click() : null;
   }
 
@@ -180,6 +182,12 @@
     const copy = event.target.closest("[data-copy]");
     if (copy) copyFrom(copy);
     event.target.closest("[data-dismiss]")?.closest(".message").remove();
+    const closer = event.target.closest("#decision-panel [data-close-panel]");
+    if (closer) {
+      event.preventDefault();
+      one("#decision-panel").replaceChildren();
+      one(".decision-bar .choices [data-key]")?.focus();
+    }
     const opener = event.target.closest("[data-opens]");
     if (opener) one(`#${opener.dataset.opens}`).showModal();
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target) || opener) menu.open = false; });
@@ -204,7 +212,7 @@
   function reveal(root) {
     const canCopy = Boolean(navigator.clipboard);
     all("[data-copy][hidden]", root).forEach((button) => { button.hidden = !canCopy; });
-    all("[data-dismiss][hidden], [data-opens][hidden]", root).forEach((button) => { button.hidden = false; });
+    all("[data-dismiss], [data-opens], [data-pick-all], [data-pick-all-label]", root).forEach((part) => { part.hidden = false; });
   }
 
   function start(root) {

@@ -105,4 +105,4 @@ def test_help_and_errors_are_tied_to_their_field() -> None:
 
 def test_a_bar_shows_even_one_among_thousands() -> None:
     page = draw("{% spread_bar counts %}", counts={"in_sync": 9_999, "conflict": 1})
-    assert 'width="8.0"' in page and "of 10,000 hosts" in page
+    assert 'width="0.8%"' in page and "of 10,000 hosts" in page

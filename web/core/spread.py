@@ -1,18 +1,18 @@
-"""How a bar is divided among verdicts: none that is there may vanish, however few it has."""
+"""How a bar is divided among verdicts, in per cent: none that is there may vanish, however few it has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from web.core.words import VERDICT_ORDER
 
-WIDTH = 1_000
+WIDTH = 100
 # Each verdict that occurs at all gets this much of the bar.
-_LEAST = 8
+_LEAST = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A verdict's piece of the bar: its start and width in thousandths, and its count."""
+    """A verdict's piece of the bar: its start and width in per cent, and its count."""
 
     verdict: str
     count: int
@@ -37,7 +37,7 @@ def parts(counts: Mapping[str, int]) -> list[Part]:
     result: list[Part] = []
     start = 0.0
     for name, count in present:
-        width = float(_LEAST) if name in small else room * count / rest
+        width = _LEAST if name in small else room * count / rest
         result.append(Part(name, count, round(start, 2), round(width, 2)))
         start += width
     return result

@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.template.context import Context
 from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from common import clock
-from web.core import sentences, spread, times, visible, words
+from web.access import typed_texts
+from web.core import finding_text, sentences, spread, times, visible, words
 from web.core.icons import ICONS
 from web.core.segments import Segment
 
@@ -176,6 +178,66 @@ def _segment(part: Segment) -> str:
     attributes = f' class="{" ".join(names)}"' if names else ""
     attributes += f' title="{escape(title)}"' if title else ""
     return f"<mark{attributes}>{text}</mark>" if part.mark else f"<span{attributes}>{text}</span>"
+
+
+@register.filter
+def finding_told(change: Mapping[str, Any]) -> str:
+    """A finding's change in a few words: `Edited by hand: mode 0640 → 0666`."""
+    return finding_text.told(change)
+
+
+@register.filter
+def looked_at(counts: Mapping[str, Any]) -> str:
+    """A finished scan's `23 of 24`."""
+    hosts = counts.get("hosts") or {}
+    return f"{sentences.number(hosts.get('ok', 0) + hosts.get('partial', 0))} of {sentences.number(hosts.get('total', 0))}"
+
+
+@register.filter
+def out_of_band(counts: Mapping[str, Any]) -> str:
+    """A finished scan's drift: `16 resources`, or that there was none."""
+    resources = counts.get("resources") or {}
+    number = resources.get("drifted", 0) + resources.get("conflict", 0)
+    return sentences.plural(number, "resource") if number else "none"
+
+
+@register.filter
+def times_told(count: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(count) or sentences.plural(count, "time")
+
+
+@register.filter
+def listed_text(parts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    return sentences.listed(parts)
+
+
+@register.filter
+def words_of(key: object) -> str:
+    """`already_right` → `already right`."""
+    return str(key).replace("_", " ")
+
+
+@register.filter
+def report_sentence(report: Any) -> str:
+    """What a drift report says, in one line with denominators."""
+    total = len(report.scan.hosts)
+    hosts = sentences.share(report.hosts, total, "host")
+    return sentences.sentence(
+        f"{sentences.plural(report.findings, 'finding')} on {hosts}"
+        if report.findings
+        else f"no drift on the {sentences.share(total - len(report.not_seen), total, 'host')} that could be looked at",
+        f"{sentences.plural(len(report.not_seen), 'host')} could not be looked at, wholly or in part"
+        if report.not_seen
+        else "",
+    )
+
+
+@register.simple_tag
+def typed_in(request: HttpRequest) -> list[tuple[str, str]]:
+    """What a person typed into a form that was refused before any view saw it."""
+    return typed_texts(request)
 
 
 @register.inclusion_tag("components/spread.html")

@@ -2,14 +2,14 @@
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
+from web.access import public
 from web.core.navigation import THEMES
 
 _A_YEAR = 365 * 24 * 3600
 
 
-@require_POST
+@public("POST")
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Light, dark or the system's; kept in a cookie so that the page arrives in it."""
     theme = request.POST.get("theme", "")

@@ -1,0 +1,63 @@
+"""Ledger actions as people say them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_DEEDS = {
+    "change.logged": "logged it",
+    "change.claimed": "claimed it",
+    "change.updated": "corrected it",
+    "change.proposed": "proposed it",
+    "change.content_replaced": "replaced what it would do",
+    "change.approved": "approved it",
+    "change.rejected": "refused it",
+    "change.voided": "made the approval void",
+    "change.withdrawn": "took it back",
+    "change.completed": "carried it out",
+    "change.failed": "could not carry it out",
+    "decision.proposed": "wrote down what it decides",
+    "decision.refreshed": "brought it up to the present definition",
+    "decision.rebased": "rebased it onto the present definition",
+    "decision.committed": "committed it to the definition",
+    "finding.opened": "found it",
+    "finding.reopened": "opened it again",
+    "finding.decided": "proposed a decision",
+    "finding.approved": "began to carry the decision out",
+    "finding.approval_voided": "sent it back for another approval",
+    "finding.committed": "put it into the definition",
+    "finding.waived": "waived it",
+    "finding.waiver_ended": "ended the waiver",
+    "finding.proven": "saw live = definition on every host",
+    "finding.vanished": "saw that it is gone",
+    "finding.unmanaged": "saw that it is no longer managed",
+    "finding.retired": "retired it with its last host",
+    "finding.superseded": "saw it edited further",
+    "finding.claimed": "claimed it",
+    "finding.unclaimed": "gave the claim back",
+    "scan.started": "started it",
+    "scan.finished": "finished it",
+}
+
+
+def deed(action: str) -> str:
+    """`change.approved` → `approved it`; what we have no words for is said as it is."""
+    return _DEEDS.get(action) or action.partition(".")[2].replace("_", " ") or action
+
+
+def deed_detail(data: Mapping[str, Any]) -> str:
+    """What a ledger entry says beyond the deed, on one line: its reason first, else what it is about."""
+    for name in ("reason", "why", "comment"):
+        if text := str(data.get(name) or "").strip():
+            return text
+    parts = []
+    if data.get("revision") or data.get("commit"):
+        parts.append(f"revision {str(data.get('revision') or data.get('commit'))[:12]}")
+    if data.get("host"):
+        parts.append(f"on {data['host']}")
+    if data.get("decision"):
+        parts.append(str(data["decision"]))
+    if data.get("until"):
+        parts.append(f"until {str(data['until'])[:10]}")
+    if data.get("four_eyes") is False:
+        parts.append("with four eyes off")
+    return ", ".join(parts)

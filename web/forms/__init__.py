@@ -1,0 +1,1 @@
+"""What people type, checked for shape; what it means is the services' to say."""

@@ -1,0 +1,53 @@
+"""Forms that take a service's refusal as their own error, so that nothing typed is lost."""
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from common.core.errors import FoldbackError
+
+
+class ConsoleForm(forms.Form):
+    """`pointers` says which field a service's JSON Pointer means; what it does not name is said above the form."""
+
+    pointers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+
+    def take_refusal(self, error: FoldbackError) -> None:
+        told = False
+        for one in error.errors:
+            field = self._field_of(one.pointer)
+            if field is not None:
+                self.add_error(field, capitalised(one.detail))
+                told = True
+        if not told:
+            self.add_error(None, error.detail)
+
+    def _field_of(self, pointer: str) -> str | None:
+        name = pointer.lstrip("/").partition("/")[0]
+        name = self.pointers.get(name, name)
+        return name if name in self.fields else None
+
+
+def capitalised(text: str) -> str:
+    """A sentence of its own, out of what was the end of one."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else text + "."
+
+
+class SelectorField(forms.CharField):
+    """Hosts in the one small language; whether it can be read is said by `inventory`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {
+            "autocomplete": "off",
+            "autocapitalize": "off",
+            "spellcheck": "false",
+            "class": "mono",
+            "placeholder": "role=web env=prod",
+        }
+        kwargs.setdefault("max_length", 20_000)
+        super().__init__(widget=forms.TextInput(attrs=attrs), **kwargs)

@@ -1,0 +1,1 @@
+"""What pages show: the queries of all apps, put together."""

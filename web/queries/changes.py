@@ -1,0 +1,243 @@
+"""Changes: the list with its filters, and one with what became of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from changemgmt.core import words
+from changemgmt.core.ownership import check_claim, why_not_approve
+from changemgmt.models import Approval, Change
+from changemgmt.queries.approvals import approvers_for
+from common.core import roles
+from common.core.actor import Actor
+from common.core.errors import Conflict
+from common.models import LedgerEntry, Person
+from drift.models import Finding
+from web.core.deeds import deed, deed_detail
+from web.core.patches import parse_patch
+from web.core.steps import Step, change_steps
+from web.paging import Page, paged
+
+STATES = ("proposed", "approved", "completed", "rejected", "withdrawn", "failed", "logged")
+OWNER_SOURCES = {
+    words.NAMED: "named when it was recorded",
+    words.RECORDER: "recorded it",
+    words.CLAIMANT: "said “that was me”",
+    words.COMMANDER: "commands the incident",
+    words.TEAM_LEAD: "leads the team that owns the hosts",
+    words.SPONSOR: "answers for the program that recorded it",
+}
+
+
+@dataclass(frozen=True)
+class ChangeFilter:
+    """What the list is narrowed to; empty means all."""
+
+    text: str = ""
+    host: str = ""
+    owner: str = ""
+    kind: str = ""
+    state: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == ChangeFilter()
+
+
+def change_list(request: HttpRequest, wanted: ChangeFilter) -> Page[Change]:
+    found: QuerySet[Change] = Change.objects.select_related("owner")
+    if wanted.text:
+        found = found.filter(Q(title__icontains=wanted.text) | Q(resources__contains=[wanted.text]))
+    if wanted.host:
+        found = found.filter(hosts__contains=[wanted.host])
+    if wanted.owner:
+        found = found.filter(Q(owner__username=wanted.owner) | Q(owner__name__iexact=wanted.owner))
+    if wanted.kind in words.KINDS:
+        found = found.filter(kind=wanted.kind)
+    if wanted.state in STATES:
+        found = found.filter(state=wanted.state)
+    if wanted.since:
+        found = found.filter(happened_at__gte=wanted.since)
+    if wanted.until:
+        found = found.filter(happened_at__lt=wanted.until)
+    return paged(request, found, by="-happened_at", noun="change")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a timeline."""
+
+    at: datetime
+    who: str
+    text: str
+    detail: str = ""
+    url: str = ""
+
+
+def timeline(*subjects: UUID, most: int = 100) -> list[Event]:
+    """What the ledger has about these records, newest first."""
+    entries = list(LedgerEntry.objects.filter(subject_id__in=subjects).order_by("-created_at", "-pk")[:most])
+    people = dict(
+        Person.objects.filter(pk__in={e.person_id for e in entries if e.person_id}).values_list("pk", "name")
+    )
+    return [
+        Event(
+            at=entry.created_at,
+            who=_who(entry, people),
+            text=deed(entry.action),
+            detail=deed_detail(entry.data),
+        )
+        for entry in entries
+    ]
+
+
+def _who(entry: LedgerEntry, people: dict[UUID, str]) -> str:
+    if entry.actor_kind == "system":
+        return "Foldback"
+    name = people.get(entry.person_id, "") if entry.person_id else ""
+    if entry.actor_kind == "program":
+        return f"{entry.actor_label} (for {name})" if name else entry.actor_label
+    return name or entry.actor_label
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """What a decision does on some hosts: the heading, the hosts, and how loud it is."""
+
+    label: str
+    hosts: list[str]
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class EffectView:
+    """What a fold-back does to hosts, as the API's `effect` says."""
+
+    considered: int
+    outcomes: list[HostOutcome]
+    missed: list[str]
+    rows: list[dict[str, Any]]
+    more_rows: int
+
+    @property
+    def changed(self) -> list[str]:
+        return next((outcome.hosts for outcome in self.outcomes if outcome.label == "will be changed"), [])
+
+
+_OUTCOMES = (
+    ("already_right", "already right", "rests"),
+    ("changed", "will be changed", "asks"),
+    ("in_conflict", "in conflict", "broke"),
+    ("no_longer_managed", "no longer managed", "off"),
+    ("unknown", "can’t be said", "broke"),
+)
+
+
+def effect_view(effect: dict[str, Any], most: int = 50) -> EffectView | None:
+    if not effect:
+        return None
+    hosts = effect.get("hosts") or {}
+    rows = effect.get("resources") or []
+    return EffectView(
+        considered=int(effect.get("hosts_considered") or 0),
+        outcomes=[
+            HostOutcome(label, list(hosts[key]), tone) for key, label, tone in _OUTCOMES if hosts.get(key)
+        ],
+        missed=list(effect.get("missed") or []),
+        rows=rows[:most],
+        more_rows=max(0, int(effect.get("resources_total") or len(rows)) - most),
+    )
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """A decision and what the person who looks at it can do about it now."""
+
+    change: Change
+    decision: Any
+    findings: list[Finding]
+    files: list[Any]
+    effect: EffectView | None
+    approvals: list[Approval]
+    approvers: list[Person]
+    may_decide: bool
+    why_not: str
+    may_withdraw: bool
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def waits(self) -> bool:
+        return self.change.state == "proposed"
+
+    @property
+    def is_waiver(self) -> bool:
+        return bool(self.decision and self.decision.kind == "waive")
+
+
+def decision_view(change: Change, *, actor: Actor) -> DecisionView:
+    decision = getattr(change, "decision", None)
+    why_not = why_not_decide(change, actor)
+    approvals = change.approvals.select_related("approver").order_by("created_at")
+    return DecisionView(
+        change=change,
+        decision=decision,
+        findings=list(decision.findings.order_by("number")[:50]) if decision else [],
+        files=parse_patch(decision.patch) if decision else [],
+        effect=effect_view(decision.effect) if decision else None,
+        approvals=list(approvals),
+        approvers=approvers_for(change) if change.state == "proposed" else [],
+        may_decide=change.state == "proposed" and not why_not,
+        why_not=why_not,
+        may_withdraw=change.state in ("proposed", "approved")
+        and (actor.person_id in (change.owner_id, change.requested_by_id) or actor.role == roles.ADMIN)
+        and roles.allows(actor, "decision.propose"),
+        steps=change_steps(change.state),
+    )
+
+
+def why_not_decide(change: Change, actor: Actor) -> str:
+    """Why this person is not offered to approve or refuse; empty when they are."""
+    if change.state != "proposed":
+        return f"it is {change.state}"
+    if not roles.allows(actor, "change.approve"):
+        return f"the role {actor.role} may not approve"
+    if not settings.FOUR_EYES or actor.person_id is None:
+        return ""
+    return (
+        why_not_approve(
+            actor.person_id,
+            requested_by=change.requested_by_id,
+            owner=change.owner_id,
+            made_by=change.made_by,
+            reference=change.reference,
+        )
+        or ""
+    )
+
+
+def may_claim(change: Change, actor: Actor) -> bool:
+    """Whether "that was me" is offered: somebody only stands in for whoever did it."""
+    if not roles.allows(actor, "change.edit"):
+        return False
+    try:
+        check_claim(
+            reference=change.reference,
+            kind=change.kind,
+            owner_source=change.owner_source,
+            owner_label=change.owner.username,
+        )
+    except Conflict:
+        return False
+    return True
+
+
+def explained_findings(change: Change) -> list[Finding]:
+    """The findings that a logged change explains."""
+    return list(Finding.objects.filter(explanations__change=change).order_by("-number")[:50])

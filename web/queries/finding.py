@@ -1,0 +1,337 @@
+"""One finding with everything that helps to decide on it. Reads Git, so never inside a transaction."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.urls import reverse
+
+from changemgmt.models import Change
+from common.core import roles
+from common.core.actor import Actor
+from common.core.errors import FoldbackError
+from deployments.core.states import Present
+from drift.models import Decision, Explanation, Finding, Occurrence, Scan
+from drift.queries.findings import Side, Variant, finding_variants, findings_with_counts, pending_hosts
+from inventory.models import Host
+from web.core.attributes import AttributeRow, attribute_rows
+from web.core.diffs import Row, Summary, ThreeRow, inline_diff, side_by_side, summary
+from web.core.finding_text import finding_sentence
+from web.core.steps import Step, finding_steps
+from web.queries.changes import DecisionView, Event, decision_view, timeline
+from web.queries.findings import verdict_of
+from web.queries.jobs import ALIVE, JobBar, job_bar, scan_bar
+
+MOST_OCCURRENCES = 50
+MOST_PEERS = 200
+COMPARED = 50
+_OVER = ("proven", "vanished", "unmanaged", "retired", "superseded")
+
+
+@dataclass(frozen=True)
+class SideView:
+    """A heading of the three-way diff: why there is no text, or a few words about it."""
+
+    about: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class DiffView:
+    """One variant, drawn: inline where base and head agree, in three columns where they don't."""
+
+    variant: Variant
+    is_three: bool
+    inline: list[Row]
+    three: list[ThreeRow]
+    delta: Summary
+    attributes: list[AttributeRow]
+    base: SideView
+    head: SideView
+    live: SideView
+    redactions: int
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self.inline or self.three)
+
+    @property
+    def why_no_text(self) -> str:
+        return self.variant.live.why_no_text or self.variant.base.why_no_text
+
+
+@dataclass(frozen=True)
+class VariantLink:
+    """Another variant that can be looked at: its first host, and how many have it."""
+
+    host: str
+    hosts: list[str]
+    url: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class OccurrenceRow:
+    occurrence: Occurrence
+    modified_at: datetime | None
+
+    @property
+    def verdict(self) -> str:
+        return self.occurrence.verdict
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Hosts with the roles that all hosts of the finding share, and those of them that don't have it."""
+
+    roles: list[str]
+    total: int
+    others: list[str]
+
+    @property
+    def noun(self) -> str:
+        if not self.roles:
+            return "host"
+        return f"host with the role {self.roles[-1]}"
+
+
+@dataclass
+class FindingPage:
+    finding: Any
+    verdict: str
+    sentence: str
+    steps: list[Step]
+    diff: DiffView | None
+    diff_problem: str
+    variants: list[VariantLink]
+    compared: int
+    occurrences: list[OccurrenceRow]
+    more_occurrences: int
+    modified: tuple[datetime, datetime] | None
+    peers: Peers
+    explanations: list[Explanation]
+    decision: DecisionView | None
+    earlier: list[Decision]
+    events: list[Event]
+    superseded_by: list[Finding]
+    may_claim: bool
+    is_mine: bool
+    may_propose: bool
+    why_not_propose: str
+    progress: "Progress | None" = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.finding.state in _OVER
+
+    @property
+    def hosts_selector(self) -> str:
+        """The hosts that have it, for the form that logs a change."""
+        names = [row.occurrence.host.name for row in self.occurrences if row.occurrence.ended_at is None]
+        return " ".join(f"name={name}" for name in names)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happens after the approval: the commit, the proof scan, and the hosts that wait."""
+
+    state: str
+    commit: str
+    job: JobBar | None
+    scan: JobBar | None
+    waiting: list[str]
+    proven: int
+    total: int
+    is_alive: bool = field(default=False)
+
+
+def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) -> FindingPage:
+    counted: Any = findings_with_counts().select_related("supersedes").get(pk=finding.pk)
+    occurrences = list(
+        finding.occurrences.select_related("host").order_by("ended_at", "host__name")[: MOST_OCCURRENCES + 1]
+    )
+    rows = [OccurrenceRow(o, modified_at(o)) for o in occurrences[:MOST_OCCURRENCES]]
+    times = sorted(row.modified_at for row in rows if row.modified_at and row.occurrence.ended_at is None)
+    variants, problem = _variants(finding)
+    shown = next((v for v in variants if host in v.hosts), variants[0] if variants else None)
+    explanations = list(finding.explanations.select_related("change__owner").order_by("created_at"))
+    decisions = list(
+        finding.decisions.select_related("change__owner", "change__requested_by", "job").order_by("-number")
+    )
+    peers = _peers(finding, counted.hosts_open)
+    latest = _current(decisions, finding.state)
+    claimed_by = finding.claimed_by
+    return FindingPage(
+        finding=counted,
+        verdict=verdict_of(counted),
+        sentence=finding_sentence(
+            counted.change,
+            state=counted.state,
+            hosts=counted.hosts_open,
+            hosts_total=max(peers.total, counted.hosts_open),
+            conflicts=counted.hosts_conflict,
+            waiting=counted.hosts_waiting,
+            proven=counted.hosts_proven,
+            is_explained=bool(explanations),
+            claimed_by=claimed_by.name if claimed_by else "",
+            peers=peers.noun,
+        ),
+        steps=finding_steps(counted.state, latest.kind if latest else ""),
+        diff=diff_view(shown, finding.resource) if shown else None,
+        diff_problem=problem,
+        variants=_links(finding, variants, shown),
+        compared=min(len(occurrences), COMPARED),
+        occurrences=rows,
+        more_occurrences=max(0, counted.hosts_total - len(rows)),
+        modified=(times[0], times[-1]) if times else None,
+        peers=peers,
+        explanations=explanations,
+        decision=decision_view(latest.change, actor=actor) if latest else None,
+        earlier=[d for d in decisions if latest is None or d.pk != latest.pk],
+        events=timeline(finding.pk, most=50),
+        superseded_by=list(finding.superseded_by.order_by("number")),
+        may_claim=claimed_by is None and counted.state not in _OVER and roles.allows(actor, "finding.claim"),
+        is_mine=claimed_by is not None and claimed_by.pk == actor.person_id,
+        may_propose=counted.state == "open" and roles.allows(actor, "decision.propose"),
+        why_not_propose=_why_not_propose(counted.state, actor),
+        progress=progress(finding, latest, now=now, actor=actor),
+    )
+
+
+def _current(decisions: list[Decision], state: str) -> Decision | None:
+    """The decision that the finding's state stands on; none while it is open (again)."""
+    if not decisions or state in ("open", "vanished", "unmanaged", "retired", "superseded"):
+        return None
+    return decisions[0]
+
+
+def _why_not_propose(state: str, actor: Actor) -> str:
+    if not roles.allows(actor, "decision.propose"):
+        return f"Your role, {actor.role}, looks on: ops, release managers and admins decide."
+    return "" if state == "open" else f"It is {state}: only an open finding can be decided on."
+
+
+def _variants(finding: Finding) -> tuple[list[Variant], str]:
+    try:
+        return finding_variants(finding, limit=COMPARED), ""
+    except FoldbackError as error:
+        return [], error.detail
+
+
+def diff_view(variant: Variant, resource: str) -> DiffView:
+    base, head, live = variant.base, variant.head, variant.live
+    values = {
+        name: str(value) for name, value in variant.values.items() if isinstance(value, str | int | float)
+    }
+    values |= {"name": variant.hosts[0]} if variant.hosts else {}
+    is_three = _differ(base, head)
+    inline: list[Row] = []
+    three: list[ThreeRow] = []
+    if is_three:
+        three = side_by_side(_text(base), _text(head), _text(live), host_values=values)
+    else:
+        old, new = _text(base), _text(live)
+        if old is not None and new is not None:
+            inline = inline_diff(old, new, host_values=values)
+    return DiffView(
+        variant=variant,
+        is_three=is_three,
+        inline=inline,
+        three=three,
+        delta=summary(inline),
+        attributes=attribute_rows(base.state, head.state, live.state, _declared(head)),
+        base=_heading(base),
+        head=_heading(head),
+        live=_heading(live),
+        redactions=max(base.redactions, head.redactions, live.redactions),
+    )
+
+
+def _differ(base: Side, head: Side) -> bool:
+    """Whether the definition moved since: the content differs, or one of the two is not there."""
+    if isinstance(base.state, Present) and isinstance(head.state, Present):
+        key = next((name for name in ("sha256", "hmac") if name in head.state.data), None)
+        return key is not None and base.state.data.get(key) != head.state.data.get(key)
+    return type(base.state) is not type(head.state)
+
+
+def _text(side: Side) -> str | None:
+    """What is compared: an absent file has no lines, which is something else than a text we don't have."""
+    return "" if side.is_absent else side.text
+
+
+def _declared(side: Side) -> list[str] | None:
+    return sorted(side.state.data) if isinstance(side.state, Present) else None
+
+
+def _heading(side: Side) -> SideView:
+    if side.is_absent:
+        return SideView(about="not there")
+    if side.text is None:
+        return SideView(missing=side.why_no_text)
+    return SideView()
+
+
+def _links(finding: Finding, variants: list[Variant], shown: Variant | None) -> list[VariantLink]:
+    url = reverse("web:finding", args=[finding.reference])
+    return [
+        VariantLink(v.hosts[0], v.hosts, f"{url}?host={v.hosts[0]}#diff", v is shown)
+        for v in variants
+        if v.hosts
+    ]
+
+
+def modified_at(occurrence: Occurrence) -> datetime | None:
+    """When the host says that the file was modified, by the host's own clock."""
+    try:
+        return datetime.fromtimestamp(float(occurrence.evidence["mtime"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _peers(finding: Finding, hosts: int) -> Peers:
+    """The fair denominator: of hosts with the same roles, how many have it, and which don't."""
+    have = Occurrence.objects.filter(finding=finding, ended_at=None)
+    chains = list(have.order_by().values_list("host__roles", flat=True).distinct()[:100])
+    shared = [role for role in chains[0] if all(role in chain for chain in chains)] if chains else []
+    peers = Host.objects.filter(state=Host.ACTIVE)
+    if shared:
+        peers = peers.filter(roles__contains=shared)
+    others = peers.exclude(pk__in=have.values("host_id")).order_by("name").values_list("name", flat=True)
+    return Peers(shared, peers.count(), list(others[:MOST_PEERS]) if shared else [])
+
+
+def progress(finding: Finding, decision: Decision | None, *, now: datetime, actor: Actor) -> Progress | None:
+    """None while nothing is being carried out."""
+    if (
+        decision is None
+        or decision.kind == "waive"
+        or finding.state not in ("approved", "committed", "proven")
+    ):
+        return None
+    job = decision.job
+    scan = _proof_scan(finding, decision.change)
+    counted: Any = findings_with_counts().get(pk=finding.pk)
+    waiting = pending_hosts(finding) if finding.state in ("committed", "proven") else []
+    scanning = scan is not None and scan.job is not None and scan.job.state in ALIVE
+    return Progress(
+        state=finding.state,
+        commit=decision.commit,
+        job=job_bar(job, now=now, actor=actor, title="Committing to the definition") if job else None,
+        scan=scan_bar(scan, now=now, actor=actor) if scan else None,
+        waiting=waiting,
+        proven=counted.hosts_proven,
+        total=counted.hosts_total,
+        is_alive=finding.state == "approved" or scanning or (finding.state == "committed" and scan is None),
+    )
+
+
+def _proof_scan(finding: Finding, change: Change) -> Scan | None:
+    """The latest scan since the decision that looked at one of its hosts."""
+    one = finding.occurrences.order_by("host__name").values_list("host_id", flat=True).first()
+    if one is None:
+        return None
+    scans = Scan.objects.filter(created_at__gte=change.created_at, hosts__contains=[one]).select_related(
+        "job"
+    )
+    return scans.filter(purpose="proof").order_by("-number").first()

@@ -1,0 +1,144 @@
+"""What needs you, what is under way, and how the fleet stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from changemgmt.core import words
+from changemgmt.models import Change
+from common.core import roles
+from common.core.actor import Actor
+from common.core.errors import FoldbackError
+from deployments.queries.definitions import definition_at, head_revision
+from drift.models import Finding, Scan
+from drift.queries.fleet import Coverage, Debt, coverage, debt, last_looks
+from inventory.models import Credential, Host, HostKey
+from web.queries.fleet import hosts_by_verdict
+from web.queries.jobs import JobBar, running_jobs
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """One thing to do before the first scan, and the command that does it."""
+
+    title: str
+    text: str
+    command: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Home:
+    coverage: Coverage
+    debt: Debt
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    to_approve: list[Change]
+    proposed: list[Change]
+    claimed: list[Finding]
+    newest: list[Finding]
+    jobs: list[JobBar]
+    scans: list[Scan]
+    first_steps: list[FirstStep]
+    definition_problem: str
+
+    @property
+    def needs_nobody(self) -> bool:
+        return not (self.to_approve or self.claimed or self.newest)
+
+
+def home(*, actor: Actor, now: datetime) -> Home:
+    problem = definition_problem()
+    scans = list(Scan.objects.select_related("job").order_by("-number")[:SHOWN])
+    standing = coverage(now)
+    claimed = Finding.objects.filter(claimed_by_id=actor.person_id, state="open").order_by("-number")
+    newest = Finding.objects.filter(state="open", claimed_by=None).order_by("-number")
+    return Home(
+        coverage=standing,
+        debt=debt(),
+        verdicts=hosts_by_verdict(now),
+        reasons=last_looks(),
+        to_approve=list(waiting_for(actor)[:SHOWN]),
+        proposed=list(_proposals().filter(owner_id=actor.person_id)[:SHOWN]),
+        claimed=list(claimed[:SHOWN]),
+        newest=list(newest[:SHOWN]),
+        jobs=running_jobs(now=now, actor=actor),
+        scans=scans,
+        first_steps=[] if _has_begun(scans) else first_steps(standing, problem),
+        definition_problem=problem,
+    )
+
+
+def _has_begun(scans: list[Scan]) -> bool:
+    return any(scan.finished_at for scan in scans)
+
+
+def _proposals() -> QuerySet[Change]:
+    return Change.objects.filter(state="proposed").select_related("owner").order_by("-created_at")
+
+
+def waiting_for(actor: Actor) -> QuerySet[Change]:
+    """Proposals that this person can approve: not their own, nor about what they made by hand."""
+    if not roles.allows(actor, "change.approve") or actor.person_id is None:
+        return Change.objects.none()
+    found = _proposals().filter(kind=words.DECISION)
+    if not settings.FOUR_EYES:
+        return found
+    own = (
+        Q(requested_by_id=actor.person_id)
+        | Q(owner_id=actor.person_id)
+        | Q(made_by__contains=[actor.person_id])
+    )
+    return found.exclude(own)
+
+
+def definition_problem() -> str:
+    """Why the definition can't be compared with; empty when it can."""
+    try:
+        definition_at(head_revision())
+    except FoldbackError as error:
+        return error.detail
+    return ""
+
+
+def first_steps(standing: Coverage, problem: str) -> list[FirstStep]:
+    has_keys = (
+        HostKey.objects.filter(revoked_at=None).exists() or Host.objects.filter(transport="local").exists()
+    )
+    return [
+        FirstStep(
+            "Describe your hosts",
+            "The definition is a Git repository that says what hosts should be. Begin with a starter, or with a folder of yours.",
+            "manage.py init_definition my-definition/",
+            not problem,
+        ),
+        FirstStep(
+            "Bring your inventory",
+            "An Ansible inventory (INI or YAML), CSV or JSON. A dry run tells what would happen, and changes nothing.",
+            "manage.py import_hosts inventory.ini --team-lead ben --dry-run",
+            standing.hosts > 0,
+        ),
+        FirstStep(
+            "Give a credential",
+            "A key that may only run the collector is enough: Foldback reads, and changes nothing on hosts.",
+            'jq -n --rawfile key ~/.ssh/foldback \'{name: "scanning", kind: "private-key", user: "foldback", secret: $key, '
+            'is_default: true}\' | curl -X POST $FOLDBACK_URL/api/v1/credentials/ -H "Authorization: Bearer $FOLDBACK_TOKEN" -d @-',
+            Credential.objects.exists(),
+        ),
+        FirstStep(
+            "Pin the host keys",
+            "Each host's fingerprint is shown once and pinned; a changed key is told, never asked about.",
+            "manage.py enrol '*'",
+            has_keys,
+        ),
+        FirstStep(
+            "Look for the first time",
+            "A scan compares every host with the definition. Nothing is changed on any of them.",
+            'curl -X POST $FOLDBACK_URL/api/v1/scans/ -H "Authorization: Bearer $FOLDBACK_TOKEN" -d \'{"hosts": "*"}\'',
+            False,
+        ),
+    ]

@@ -154,6 +154,17 @@ def test_every_type_of_problem_is_described_under_its_anchor() -> None:
     assert said == problem_types()
 
 
+# ---- the console
+
+
+def test_what_the_walk_tells_to_press_and_look_for_is_on_the_pages() -> None:
+    words = re.findall(r"\*\*(.+?)\*\*", page("README.md").part("Five minutes in the browser"), re.DOTALL)
+    assert len(words) >= 7
+    places = [*CHECKOUT.glob("templates/**/*.html"), *CHECKOUT.glob("web/**/*.py")]
+    shown = " ".join(path.read_text() for path in places).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    assert [word for word in words if " ".join(word.split()) not in shown] == []
+
+
 # ---- tables that repeat code
 
 

@@ -13,7 +13,7 @@ from deployments.api.serializers import (
     ComparisonSerializer,
     HostDefinitionSerializer,
     RevisionDetailSerializer,
-    RevisionSerializer,
+    RevisionPageSerializer,
 )
 from deployments.queries.definitions import head_revision, repository, resolve_revision
 from deployments.queries.revisions import compare, host_definition, revision_detail
@@ -35,7 +35,7 @@ class RevisionList(ApiView):
             ),
             OpenApiParameter("cursor", str, description="from the `next` of an answer"),
         ],
-        responses=RevisionSerializer(many=True),
+        responses=RevisionPageSerializer,
     )
     def get(self, request: Request) -> Response:
         """Commits on main, the latest first."""
@@ -50,12 +50,9 @@ class RevisionList(ApiView):
         following = None
         if len(revisions) > limit:
             following = replace_query_param(request.build_absolute_uri(), "cursor", revisions[limit].sha)
+        page = {"results": revisions[:limit], "next": following, "previous": None}
         return Response(
-            {
-                "results": RevisionSerializer(revisions[:limit], many=True).data,
-                "next": following,
-                "previous": None,
-            },
+            RevisionPageSerializer(page).data,
             headers={"Link": f'<{following}>; rel="next"'} if following else {},
         )
 

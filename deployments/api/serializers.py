@@ -51,6 +51,12 @@ class RevisionSerializer(serializers.Serializer[Any]):
         return f"/definition/revisions/{revision.sha}/"
 
 
+class RevisionPageSerializer(serializers.Serializer[Any]):
+    results = RevisionSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True, help_text="always null: one walks back in time only")
+
+
 class FileChangeSerializer(serializers.Serializer[Any]):
     path = serializers.CharField()
     kind = ChoiceField(choices=["added", "deleted", "modified"])

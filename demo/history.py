@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
-from drift.services.decisions import propose_decision
-from drift.services.proposals import prepare_fold_back
 
 from changemgmt.services.approvals import approve_change
 from changemgmt.services.changes import log_change
@@ -22,6 +20,8 @@ from deployments.queries.definitions import definition_at, head_revision, reposi
 from deployments.repository import DefinitionRepository
 from deployments.services.deployments import report_deployment
 from drift.models import Decision, Finding
+from drift.services.decisions import propose_decision
+from drift.services.proposals import prepare_fold_back
 from drift.services.scans import create_scan
 from inventory.queries.hosts import host_views
 

@@ -73,6 +73,15 @@ def test_an_address_of_the_inventory_in_a_new_line_becomes_its_placeholder() -> 
     assert changed(found[0]) == ["+    allow {{ listen_ip }};"]
 
 
+def test_a_value_that_other_hosts_do_not_have_is_no_placeholder() -> None:
+    here = HostView("web-1", "prod", ("web",), {"listen_ip": "10.0.0.1", "backup_ip": "10.7.7.7"}, {}, None)
+    change = edited(
+        DEFINITION, NGINX, (here,), lambda text, host: text.replace("http {", "http {\n    allow 10.7.7.7;")
+    )
+    found = place(change, hosts=(here, *WEB[1:]))
+    assert found[0].safe and changed(found[0]) == ["+    allow 10.7.7.7;"]
+
+
 def test_lines_taken_out_are_taken_out_of_the_template() -> None:
     found = place(
         edited(

@@ -176,7 +176,7 @@ def test_what_is_mapped_renders_each_hosts_own_text(template: str, edits: list[t
 def test_lines_without_values_are_always_mapped(
     lines: list[str], number: int, kind: int, new: str, values: bool
 ) -> None:
-    between = ["{{ v }} {{ ip }}"] if values else []
+    between = ["between {{ v }} {{ ip }}"] if values else []
     template = "\n".join([*between, *(text.replace("{", "(") for text in lines), *between]) + "\n"
     wanted = {}
     for host in HOSTS:
@@ -186,4 +186,4 @@ def test_lines_without_values_are_always_mapped(
         wanted[host.name] = "\n".join([*rendered[:first], edited, *rendered[last:]])
     after = mapped_all(template, wanted)
     assert {host.name: render(after, host) for host in HOSTS} == wanted
-    assert after.count("{{ v }} {{ ip }}") == 2 * len(between), "the placeholders beside it stay"
+    assert after.count("between {{ v }} {{ ip }}") == 2 * len(between), "the placeholders beside it stay"

@@ -40,8 +40,9 @@ def edit_templates(tracer: Tracer, renderings: Sequence[Rendering]) -> dict[str,
 
 
 def _edited(tracer: Tracer, renderings: Sequence[Rendering], way: Way, turning: Turning) -> dict[str, bytes]:
+    used = tracer.store.uses(tracer.path).names
     each = [
-        by_place(map_change(tracer, rendering.runs, rendering.wanted, way), rendering.host, turning)
+        by_place(map_change(tracer, rendering.runs, rendering.wanted, way), rendering.host, turning, used)
         for rendering in renderings
     ]
     merged = merge_edits(each)

@@ -1,7 +1,7 @@
 """New text for a template's source: placeholders put back, Jinja's own characters made harmless, edits applied."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -21,22 +21,23 @@ Place = tuple[str, int, int]
 class Turning(Enum):
     """Which values in new text are turned back into placeholders, besides those of the lines it replaces."""
 
-    OWN = "what can only mean the host: its name, its addresses, values of its inventory that look like such"
+    OWN = "what can only mean the host: its name, its address, and like values of its inventory that the template uses"
     ALL = "every value that the host has of its own"
     NOTHING = "none: all text is meant as it stands"
 
 
-def own_values(host: HostView, turning: Turning) -> tuple[tuple[str, str], ...]:
-    """Values of the host itself, each with what a template writes for it."""
+def own_values(host: HostView, turning: Turning, used: Container[str]) -> tuple[tuple[str, str], ...]:
+    """Values of the host itself, each with what a template writes for it. `used` are the names of variables that
+    the template takes already, so that every host which renders it has them."""
     if turning is Turning.NOTHING:
         return ()
     values = [(host.name, "{{ host.name }}")]
     if host.address:
         values.append((host.address, "{{ host.address }}"))
     everything = turning is Turning.ALL
-    values += [
-        (text, f"{{{{ {name} }}}}") for name, text in _texts(host.variables) if everything or _distinct(text)
-    ]
+    for name, text in _texts(host.variables):
+        if everything or (name in used and _distinct(text)):
+            values.append((text, f"{{{{ {name} }}}}"))
     if everything:
         values += [(text, f"{{{{ facts.{name} }}}}") for name, text in _texts(host.facts)]
     return tuple(values)
@@ -77,9 +78,11 @@ def with_placeholders(
     return tuple(part for part in parts if part[0])
 
 
-def by_place(edits: Iterable[SourceEdit], host: HostView, turning: Turning) -> dict[Place, Parts]:
+def by_place(
+    edits: Iterable[SourceEdit], host: HostView, turning: Turning, used: Container[str] = ()
+) -> dict[Place, Parts]:
     """The edits of one host by place, values turned back; what stands at one place comes one after the other."""
-    own = own_values(host, turning)
+    own = own_values(host, turning, used)
     found: dict[Place, dict[int, Parts]] = {}
     for edit in edits:
         if edit.raw and "endraw" in edit.text:

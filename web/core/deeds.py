@@ -54,8 +54,6 @@ def deed_detail(data: Mapping[str, Any]) -> str:
         parts.append(f"revision {str(data.get('revision') or data.get('commit'))[:12]}")
     if data.get("host"):
         parts.append(f"on {data['host']}")
-    if data.get("decision"):
-        parts.append(str(data["decision"]))
     if data.get("until"):
         parts.append(f"until {str(data['until'])[:10]}")
     if data.get("four_eyes") is False:

@@ -48,7 +48,7 @@ class WaiveForm(ConsoleForm):
     until = forms.DateField(
         label="Accepted until",
         help_text="The end of that day, UTC. Then it opens again by itself.",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={
             "invalid": "A date, such as 2026-03-31.",
             "required": "A waiver ends: choose its last day.",

@@ -81,9 +81,14 @@ class Event:
     url: str = ""
 
 
+# What another entry of the same moment says as well.
+_SAID_ALREADY = ("decision.proposed",)
+
+
 def timeline(*subjects: UUID, most: int = 100) -> list[Event]:
     """What the ledger has about these records, newest first."""
-    entries = list(LedgerEntry.objects.filter(subject_id__in=subjects).order_by("-created_at", "-pk")[:most])
+    found = LedgerEntry.objects.filter(subject_id__in=subjects).exclude(action__in=_SAID_ALREADY)
+    entries = list(found.order_by("-created_at", "-pk")[:most])
     people = dict(
         Person.objects.filter(pk__in={e.person_id for e in entries if e.person_id}).values_list("pk", "name")
     )
@@ -179,6 +184,11 @@ class DecisionView:
     @property
     def is_waiver(self) -> bool:
         return bool(self.decision and self.decision.kind == "waive")
+
+    @property
+    def is_in_force(self) -> bool:
+        """A waiver by which something is waived now."""
+        return self.is_waiver and any(finding.state == "waived" for finding in self.findings)
 
 
 def decision_view(change: Change, *, actor: Actor) -> DecisionView:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -13,6 +14,7 @@ from common.core.actor import Actor
 from common.core.errors import FoldbackError
 from deployments.queries.definitions import definition_at, head_revision
 from drift.models import Finding, Scan
+from drift.queries.findings import findings_with_counts
 from drift.queries.fleet import Coverage, Debt, coverage, debt, last_looks
 from inventory.models import Credential, Host, HostKey
 from web.queries.fleet import hosts_by_verdict
@@ -39,8 +41,8 @@ class Home:
     reasons: dict[str, int]
     to_approve: list[Change]
     proposed: list[Change]
-    claimed: list[Finding]
-    newest: list[Finding]
+    claimed: list[Any]
+    newest: list[Any]
     jobs: list[JobBar]
     scans: list[Scan]
     first_steps: list[FirstStep]
@@ -55,8 +57,8 @@ def home(*, actor: Actor, now: datetime) -> Home:
     problem = definition_problem()
     scans = list(Scan.objects.select_related("job").order_by("-number")[:SHOWN])
     standing = coverage(now)
-    claimed = Finding.objects.filter(claimed_by_id=actor.person_id, state="open").order_by("-number")
-    newest = Finding.objects.filter(state="open", claimed_by=None).order_by("-number")
+    claimed = Finding.objects.filter(claimed_by_id=actor.person_id, state="open")
+    newest = Finding.objects.filter(state="open", claimed_by=None)
     return Home(
         coverage=standing,
         debt=debt(),
@@ -64,13 +66,19 @@ def home(*, actor: Actor, now: datetime) -> Home:
         reasons=last_looks(),
         to_approve=list(waiting_for(actor)[:SHOWN]),
         proposed=list(_proposals().filter(owner_id=actor.person_id)[:SHOWN]),
-        claimed=list(claimed[:SHOWN]),
-        newest=list(newest[:SHOWN]),
+        claimed=_newest(claimed),
+        newest=_newest(newest),
         jobs=running_jobs(now=now, actor=actor),
         scans=scans,
         first_steps=[] if _has_begun(scans) else first_steps(standing, problem),
         definition_problem=problem,
     )
+
+
+def _newest(found: QuerySet[Finding]) -> list[Any]:
+    """The newest of them with their counts of hosts; counted for these few only."""
+    ids = list(found.order_by("-number").values_list("pk", flat=True)[:SHOWN])
+    return list(findings_with_counts().filter(pk__in=ids).order_by("-number"))
 
 
 def _has_begun(scans: list[Scan]) -> bool:

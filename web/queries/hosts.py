@@ -93,6 +93,10 @@ class HostPage:
         return self.row.host
 
     @property
+    def ended(self) -> list[Occurrence]:
+        return [occurrence for occurrence in self.occurrences if occurrence.ended_at is not None]
+
+    @property
     def is_active(self) -> bool:
         return self.host.state == Host.ACTIVE
 

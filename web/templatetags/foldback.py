@@ -111,6 +111,13 @@ def shown(text: object) -> SafeString:
     return mark_safe("".join(_piece(piece.text, piece.note) for piece in visible.pieces(str(text))))
 
 
+@register.filter
+def shown_lines(text: object) -> SafeString:
+    """The same for what may have several lines: paragraphs stay, everything else invisible is shown."""
+    lines = str(text).replace("\r\n", "\n").split("\n")
+    return mark_safe("<br>".join(shown(line) for line in lines))
+
+
 def _piece(text: str, note: str) -> str:
     return f'<span class="odd" title="{escape(note)}">{escape(text)}</span>' if note else escape(text)
 

@@ -15,7 +15,7 @@ from changemgmt.services.changes import claim_change
 from common import clock
 from common.api.views import find_by_reference
 from common.core import roles
-from common.core.errors import FoldbackError, NotFound
+from common.core.errors import FieldError, FoldbackError, Invalid, NotFound
 from drift.models import Decision
 from drift.services.decisions import refresh_decision, withdraw_decision
 from drift.services.proposals import prepare_refresh
@@ -106,6 +106,9 @@ def approve(request: PageRequest, reference: str) -> HttpResponse:
 def refuse(request: PageRequest, reference: str) -> HttpResponse:
     def act(found: Change, form: VerdictForm) -> str:
         reason = form.cleaned_data["comment"]
+        if not reason:
+            told = "say why you refuse it, so that they can propose something better"
+            raise Invalid(told, errors=[FieldError("/reason", told)])
         refuse_change(actor=request.actor, change=found, reason=reason, digest=form.cleaned_data["digest"])
         return f"You refused {found}. What it would have decided is open again."
 

@@ -87,9 +87,11 @@ def finding_progress(request: PageRequest, reference: str) -> HttpResponse:
     found = _find(reference)
     if request.GET.get("state") != found.state:
         return _reload()
+    if found.state == "decided":
+        return HttpResponse(status=204)
     decision = found.decisions.select_related("change", "job").order_by("-number").first()
     shown = progress(found, decision, now=clock.now(), actor=request.actor)
-    if shown is None or (not shown.is_alive and request.GET.get("alive") == "yes"):
+    if shown is None or not shown.is_alive:
         return _reload()
     return render(
         request, "findings/_progress.html", {"progress": shown, "finding": found, "now": clock.now()}

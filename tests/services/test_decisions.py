@@ -278,6 +278,14 @@ def test_late_news_about_a_decision_that_moved_on_changes_nothing(fleet: GitFlee
     assert jobs(decision) == [("fold-back", "done")]
 
 
+def test_news_of_something_else_leaves_a_proposal_as_it_is(fleet: GitFleet, finding: Finding) -> None:
+    decision = fold(finding)
+    for consume in (begin_approved_decision, reopen_rejected_decision, return_voided_decision):
+        consume(**event_of("change.proposed"))
+    assert now_is(decision) == ("proposed", ["decided"], "")
+    assert jobs(decision) == []
+
+
 def test_changes_that_are_no_decisions_about_findings_are_left_alone(fleet: GitFleet) -> None:
     logged("ana")
     deliver_events()

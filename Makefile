@@ -12,7 +12,7 @@ ARGS ?=
 export PORT BIND DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up engines manage keys test check format docs bench lock venv venv-dev clean
+.PHONY: help demo up engines manage keys test check format docs lock venv venv-dev clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,9 +44,6 @@ check: venv-dev
 
 format: venv-dev
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
-
-bench: venv-dev
-	@$(PY) -m config.launch exec -- $(PY) -m benchmarks $(ARGS)
 
 # The virtual environment follows the requirements: a stamp holds the hash of what was installed from.
 venv:

@@ -22,8 +22,9 @@ from config.engines import EngineProgram, child_command
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Who is given what. What isn't named here is kept from every program of the service.
-GUARDED = ("DATABASE_OWNER_URL", "FOLDBACK_SEAL_PRIVATE", "FOLDBACK_HMAC_KEY")
-WORKER_KEYS = frozenset({"FOLDBACK_SEAL_PRIVATE", "FOLDBACK_HMAC_KEY"})
+_WORKERS = ("FOLDBACK_SEAL_PRIVATE", "FOLDBACK_HMAC_KEY", "DEFINITION_TOKEN", "DEFINITION_SSH_KEY")
+GUARDED = ("DATABASE_OWNER_URL", *_WORKERS)
+WORKER_KEYS = frozenset(_WORKERS)
 
 
 @dataclass(frozen=True)

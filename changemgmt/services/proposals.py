@@ -105,7 +105,7 @@ def withdraw_change(*, actor: Actor, change: Change, reason: str = "") -> Change
     with transaction.atomic():
         locked = lock_change(change)
         theirs = actor.person_id in (locked.owner_id, locked.requested_by_id)
-        if not theirs and actor.role != roles.ADMIN and actor.kind != "system":
+        if not theirs and not roles.allows(actor, "change.withdraw-any") and actor.kind != "system":
             raise NotPermitted(
                 f"{locked} is {locked.owner.username}'s to withdraw; to stop it, refuse it with a reason."
             )

@@ -22,7 +22,15 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ADMIN: frozenset(
         _EVERY_PERSON
         | _RELEASE
-        | {"ledger.read", "host.enrol", "credential.edit", "team.edit", "person.edit", "token.any"}
+        | {
+            "change.withdraw-any",
+            "ledger.read",
+            "host.enrol",
+            "credential.edit",
+            "team.edit",
+            "person.edit",
+            "token.any",
+        }
     ),
     "system": frozenset(
         {

@@ -15,7 +15,7 @@ from changemgmt.models import Change
 from changemgmt.services.proposals import propose_change, set_digest, withdraw_change
 from common import clock
 from common.core import roles
-from common.core.actor import Actor
+from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict, FieldError, Invalid, Unprocessable
 from common.models import Job
 from common.services.jobs import cancel_job
@@ -217,7 +217,7 @@ def withdraw_decision(*, actor: Actor, decision: Decision, reason: str = "") -> 
                 f"{decision} is being carried out. Stop {job} first; then its findings are open again."
             )
         if job is not None and job.state == "queued":
-            cancel_job(actor=actor, job=job)
+            cancel_job(actor=SYSTEM, job=job)  # who may is asked below, of the change
         change = Change.objects.select_for_update().get(pk=decision.change_id)
         withdraw_change(actor=actor, change=change, reason=reason)
         reopen(actor=actor, decision=decision, why=reason or "the decision was withdrawn")

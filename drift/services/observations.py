@@ -5,10 +5,11 @@ base; 4. keep the observed manifest and its history; 5. replace the host's verdi
 occurrences; 7. the host's row of the scan, and the job's count.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.services.jobs import Claim, count_items, fenced_write
+from deployments.collector import reasons
 from deployments.collector.question import Observation
 from deployments.core.definition.model import Definition, DesiredManifest
 from drift.core.evaluation import Judged, counts, evaluate, next_base
@@ -47,6 +48,12 @@ class Against:
 def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
     """Write what one look means. Raises LostLease before anything is written when the batch has moved on."""
     with fenced_write(claim):
+        # Held until the end: a host that is decommissioned meanwhile is retired after this, not before.
+        host = Host.objects.select_for_update(no_key=True).get(pk=look.host.pk)
+        if host.state != Host.ACTIVE:
+            look = replace(
+                look, status="unknown", reason=reasons.DECOMMISSIONED, detail="decommissioned meanwhile"
+            )
         state, _ = HostState.objects.select_for_update().get_or_create(
             host=look.host, defaults={"status": "unknown"}
         )

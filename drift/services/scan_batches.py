@@ -9,7 +9,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -17,12 +17,13 @@ from django.conf import settings
 
 from common import clock
 from common.services.jobs import Claim, LeaseKeeper, LostLease
+from deployments.collector import reasons
 from deployments.collector.question import Limits, Question
 from deployments.collector.reasons import code_of
 from deployments.core.definition.model import DefinitionError, DesiredManifest
 from deployments.core.states import Absent, Present, State
 from deployments.queries.definitions import definition_at, desired_for, head_revision
-from deployments.transport.base import Transport
+from deployments.transport.base import Transport, TransportFailure
 from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
 from drift.scanner import HostResult, Target, run, scan_targets
@@ -48,21 +49,23 @@ def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
         while (result := results.get()) is not None:
             if isinstance(result, Exception):
                 raise result
-            host = hosts[result.target.context]
-            record_look(claim=claim, scan=scan, look=_look(host, result), against=against[host.pk])
+            ended_at, found = result
+            host = hosts[found.target.context]
+            look = _look(host, found, ended_at)
+            record_look(claim=claim, scan=scan, look=look, against=against[host.pk])
     finally:
         stopping.set()
     if keeper.lost:
         raise LostLease(f"batch {claim.batch_id} was taken over or cancelled")
 
 
-Results = queue.Queue["HostResult | Exception | None"]
+Results = queue.Queue["tuple[datetime, HostResult] | Exception | None"]
 
 
 def _look_at_all(
     hosts: dict[UUID, Host], against: dict[UUID, Against], *, cancelled: Callable[[], bool]
 ) -> Results:
-    """Start looking, in a thread; what comes back is each result, an exception if looking broke, then None."""
+    """Start looking, in a thread; what comes back is each result and when it was there, an exception, at last None."""
     results: Results = queue.Queue()
     targets = [_target(host, against[pk]) for pk, host in hosts.items()]
     scan = NetworkScan(
@@ -80,7 +83,7 @@ def _look_at_all(
                 scan_targets(
                     targets,
                     scan,
-                    on_result=results.put,
+                    on_result=lambda result: results.put((clock.now(), result)),
                     concurrency=settings.SCAN_CONCURRENCY,
                     cancelled=cancelled,
                 )
@@ -119,6 +122,8 @@ def _ways(hosts: dict[UUID, Host]) -> Callable[[Target], Transport]:
     credentials = open_credentials({c.credential_id for c in connections.values() if c.credential_id})
 
     def way(target: Target) -> Transport:
+        if hosts[target.context].state != Host.ACTIVE:
+            raise TransportFailure(reasons.DECOMMISSIONED)
         connection = connections[target.context]
         credential = credentials.get(connection.credential_id) if connection.credential_id else None
         return transport_for(connection, credential, local_roots=settings.LOCAL_ROOTS)
@@ -168,11 +173,11 @@ class WantedByDigest:
         return _sha256(state) != self._expected.get(resource)
 
 
-def _look(host: Host, result: HostResult) -> Look:
+def _look(host: Host, result: HostResult, ended_at: datetime) -> Look:
     return Look(
         host=host,
         view=host_view(host),
-        started_at=clock.now() - timedelta(seconds=result.seconds),
+        started_at=ended_at - timedelta(seconds=result.seconds),
         seconds=result.seconds,
         status=result.status,
         reason=code_of(result.reason or ""),

@@ -19,6 +19,7 @@ MATRIX = {
     "deployment.report": (0,    1,      0,      1,     1,    1),
     "host.edit":         (0,    1,      0,      0,     1,    1),
     "definition.edit":   (0,    1,      0,      0,     1,    0),
+    "change.withdraw-any": (0,  0,      0,      0,     1,    0),
     "ledger.read":       (0,    0,      1,      0,     1,    0),
     "host.enrol":        (0,    0,      0,      0,     1,    0),
     "credential.edit":   (0,    0,      0,      0,     1,    0),

@@ -348,3 +348,13 @@ def test_a_path_as_long_as_linux_allows_is_found_like_any_other(fleet: Fleet) ->
     fleet.live["web-2"][path] = "x\n"
     fleet.look()
     assert only_finding().resource == f"file:{path}"
+
+
+def test_a_host_decommissioned_while_it_is_scanned_opens_nothing(fleet: Fleet) -> None:
+    scan, claim = fleet.claim("web-1")
+    edit(fleet, "web-1", "limit 10", "limit 99")
+    look = fleet.shown("web-1")
+    decommission_host(actor=acting("cy"), host=fleet.hosts["web-1"])
+    record_look(claim=claim, scan=scan, look=look, against=fleet.against("web-1"))
+    assert not Finding.objects.exists()
+    assert HostScan.objects.get(scan=scan).reason == "decommissioned"

@@ -206,3 +206,27 @@ def test_an_untouched_file_stays_byte_for_byte(written: Written, data: st.DataOb
         for attribute, value in (attributes or {}).items()
     ]
     assert apply_edits(text, said) == text
+
+
+items = st.lists(st.sampled_from(["a", "b", "10.0.0.1", "7", "x y", ""]), min_size=1, max_size=5)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(items, items, comments, st.integers(0, 2), st.sampled_from(["", "  # why"]), st.booleans())
+def test_a_list_keeps_the_lines_and_comments_of_items_that_stay(
+    old: list[str], new: list[str], notes: list[str], indent: int, why: str, ends: bool
+) -> None:
+    margin = "  " + " " * indent
+    lines = ["variables:", "  x: 1", "  list:  # c"]
+    for item in old:
+        lines += [f"{margin}{note}" for note in notes]
+        lines.append(f"{margin}- {quoted(item)}{why}")
+    text = "\n".join([*lines, "  y: 2  # last" if ends else "# end"]) + "\n"
+    after = apply_edits(text, [SetValue(("variables", "list"), new)])
+    wanted = load(text)
+    wanted["variables"]["list"] = new
+    assert load(after) == wanted
+    kept = [line for line in text.split("\n") if not line.lstrip().startswith("- ")]
+    assert is_subsequence(kept, after.split("\n"))
+    if new[: len(old)] == old:
+        assert is_subsequence(text.split("\n"), after.split("\n"))

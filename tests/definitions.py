@@ -123,6 +123,7 @@ def run_batches(kind: str) -> int:
     """Work on every batch of this kind that waits, as a worker would; an error gives the batch back and is raised."""
     done = 0
     for batch in JobBatch.objects.filter(state="pending", job__kind=kind).order_by("created_at"):
+        JobBatch.objects.filter(pk=batch.pk).update(not_before=None)  # the pause after a failure has passed
         claim = claim_batch(batch_id=batch.pk)
         if claim is None:
             raise Conflict(f"batch {batch.pk} can't be claimed")

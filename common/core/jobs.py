@@ -1,5 +1,7 @@
 """The lives of a job and of its batches."""
 
+from datetime import timedelta
+
 from common.core.lifecycle import Lifecycle
 
 JOB = Lifecycle(
@@ -44,6 +46,13 @@ BATCH = Lifecycle(
 )
 
 MAX_ATTEMPTS = 5
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long a batch rests after its n-th failure: 15 s, 1 min, 4 min, 16 min; together some twenty minutes,
+    so that a remote or a database that is away for a while does not use up all attempts."""
+    return timedelta(seconds=15 * 4 ** (attempts - 1))
+
 
 # Who may stop a job: what starts scans also stops them; anything else carries out what somebody approved.
 CANCEL_PERMISSION = {"scan": "scan.run"}

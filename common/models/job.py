@@ -38,6 +38,7 @@ class JobBatch(Record):
     lease_until = models.DateTimeField(null=True)
     announced_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)  # after a failure: when it may be tried again
     error = models.TextField(blank=True)
 
     class Meta:

@@ -22,8 +22,8 @@ from django.utils.module_loading import import_string
 from common import clock
 from common.core import roles
 from common.core.actor import SYSTEM, Actor
-from common.core.errors import Conflict
-from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS, permission_to_cancel
+from common.core.errors import Conflict, FoldbackError
+from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS, pause_after, permission_to_cancel
 from common.models import Job, JobBatch
 from common.services.ledger import record_entry, transition
 from common.services.outbox import emit_event, wake_relay
@@ -83,6 +83,8 @@ def claim_batch(*, batch_id: UUID) -> Claim | None:
             .first()
         )
         if batch is None or (batch.state == "running" and batch.lease_until and batch.lease_until > now):
+            return None
+        if batch.state == "pending" and batch.not_before and batch.not_before > now:
             return None
         job = batch.job
         if job.cancel_requested_at or job.state not in ("queued", "running"):
@@ -144,16 +146,21 @@ def finish_batch(*, claim: Claim) -> None:
         _finish_job_if_complete(claim.job_id)
 
 
-def fail_batch(*, claim: Claim, error: str) -> None:
-    """Give the batch back for another attempt, or set it aside after the fifth."""
+def fail_batch(*, claim: Claim, error: str, final: bool = False) -> None:
+    """Give the batch back for another attempt, after a pause; set it aside after the fifth, or when it is `final`."""
     with transaction.atomic():
         batch = _held(claim).select_for_update(of=("self",)).select_related("job").first()
         if batch is None:
             return
-        if batch.attempts >= MAX_ATTEMPTS:
+        if final or batch.attempts >= MAX_ATTEMPTS:
             _set_aside(batch, error)
         else:
-            _held(claim).update(state=BATCH.next("running", "retry"), lease_until=None, error=error[:2000])
+            _held(claim).update(
+                state=BATCH.next("running", "retry"),
+                lease_until=None,
+                not_before=clock.now() + pause_after(batch.attempts),
+                error=error[:2000],
+            )
 
 
 def _set_aside(batch: JobBatch, error: str) -> None:
@@ -272,6 +279,10 @@ def run_batch(*, batch_id: UUID) -> None:
         finish_batch(claim=claim)
     except LostLease:
         log.info("batch lost", batch_id=str(batch_id), token=claim.token)
+    except FoldbackError as error:
+        # Ours, and said in words: trying again helps only where something is away for now (503).
+        log.warning("batch refused", batch_id=str(batch_id), attempt=claim.attempts, detail=error.detail)
+        fail_batch(claim=claim, error=error.detail, final=error.status != 503)
     except Exception as error:  # one bad batch must not take the worker with it
         log.exception("batch failed", batch_id=str(batch_id), attempt=claim.attempts)
         fail_batch(claim=claim, error=f"{type(error).__name__}: {error}")

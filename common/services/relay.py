@@ -60,11 +60,12 @@ def _due_deliveries() -> list[UUID]:
 
 def _due_batches() -> list[UUID]:
     now = clock.now()
+    rested = Q(not_before=None) | Q(not_before__lte=now)
     quiet = Q(announced_at=None) | Q(announced_at__lt=_quiet_since())
     with transaction.atomic():
         due = list(
             JobBatch.objects.select_for_update(skip_locked=True)
-            .filter(Q(state="pending") & quiet | Q(state="running", lease_until__lt=now) & quiet)
+            .filter(Q(state="pending") & rested & quiet | Q(state="running", lease_until__lt=now) & quiet)
             .order_by(F("announced_at").asc(nulls_first=True), "created_at")
             .values_list("pk", flat=True)[:CHUNK]
         )

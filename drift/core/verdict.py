@@ -57,10 +57,26 @@ def judge(base: State, head: State, live: State, attributes: Iterable[str]) -> J
     if isinstance(head, Absent) and isinstance(base, Present):
         attributes = base.data.keys()
     attributes = frozenset(attributes)
-    base, head, live = (project(state, attributes) for state in (base, head, live))
+    head, live = project(head, attributes), project(live, attributes)
     if isinstance(base, Undeclared):
         return _newly_declared(head, live)
+    if isinstance(base, Present) and isinstance(head, Present) and isinstance(live, Present):
+        return _judge_attributes(base, head, live, attributes)
+    base = project(base, attributes)
     return _TABLE[live == base, live == head, base == head]
+
+
+def _judge_attributes(base: Present, head: Present, live: Present, attributes: frozenset[str]) -> Judgement:
+    """All three exist. Attributes that base does not know are newly declared: for them base is undeclared."""
+    if live == head:
+        return _TABLE[project(base, attributes) == live, True, project(base, attributes) == head]
+    known = attributes & base.data.keys()
+    agreed, said, seen = (project(state, known) for state in (base, head, live))
+    judgement = _TABLE[seen == agreed, seen == said, agreed == said]
+    new = attributes - known
+    if judgement.verdict not in OUT_OF_BAND and project(live, new) != project(head, new):
+        return _newly_declared(head, live)
+    return judgement
 
 
 def _newly_declared(head: State, live: State) -> Judgement:

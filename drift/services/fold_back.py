@@ -185,6 +185,7 @@ def record_commit(*, claim: Claim, decision: Decision, sha: str) -> None:
             data={
                 "commit": sha,
                 "findings": [str(pk) for pk in decision.findings.values_list("pk", flat=True)],
+                "changes": decision.effect.get("hosts", {}).get("changed", []),
             },
         )
         count_items(claim=claim, done=1)

@@ -15,7 +15,7 @@ from common.core.actor import SYSTEM, Actor
 from common.models import Job
 from common.services.jobs import create_job
 from common.services.ledger import record_entry
-from drift.models import HostScan, Occurrence, Scan
+from drift.models import HostScan, Scan
 from inventory.models import Host
 from inventory.queries.hosts import resolve_selector
 
@@ -48,13 +48,17 @@ def _start(*, actor: Actor, selector: str, mode: str, purpose: str, hosts: Seque
 
 
 def scan_for_proof(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
-    """Consumer of `findings.committed`: look again at every host that has one of the findings."""
-    hosts = list(
-        Occurrence.objects.filter(finding_id__in=data["findings"], ended_at=None, host__state=Host.ACTIVE)
-        .order_by("host__name")
-        .values_list("host_id", "host__name")
-        .distinct()
-    )
+    """Consumer of `findings.committed`: look again at every host that has one of the findings, for the proof, and
+    then at those that the commit changes, so that who waits for it is counted as pending at once.
+    """
+    active = Host.objects.filter(state=Host.ACTIVE)
+    with_finding = active.filter(occurrences__finding__in=data["findings"], occurrences__ended_at=None)
+    changed = active.filter(name__in=data.get("changes", ())).exclude(pk__in=with_finding)
+    hosts = [
+        host
+        for group in (with_finding, changed)
+        for host in group.order_by("name").values_list("pk", "name").distinct()
+    ]
     if hosts:
         names = " ".join(f"name={name}" for _, name in hosts)
         _start(actor=SYSTEM, selector=names, mode="deep", purpose=PROOF, hosts=[pk for pk, _ in hosts])

@@ -98,3 +98,31 @@ def test_attributes_that_are_not_declared_do_not_count() -> None:
 
 def test_a_file_edited_by_hand_and_removed_from_the_definition_is_a_conflict() -> None:
     assert judge(A, ABSENT, B, ("type",)).verdict is Verdict.CONFLICT
+
+
+MODE = Present({"type": "file", "mode": "0644"})
+
+
+@pytest.mark.parametrize(
+    ("head", "live", "verdict", "moves"),
+    [
+        # content is newly declared: base knows the mode, and nothing of the content
+        ({"mode": "0644", "sha256": "a"}, {"mode": "0644", "sha256": "a"}, Verdict.IN_SYNC, True),
+        ({"mode": "0644", "sha256": "a"}, {"mode": "0644", "sha256": "b"}, Verdict.CONFLICT, False),
+        ({"mode": "0600", "sha256": "a"}, {"mode": "0644", "sha256": "a"}, Verdict.PENDING, False),
+        ({"mode": "0600", "sha256": "a"}, {"mode": "0644", "sha256": "b"}, Verdict.CONFLICT, False),
+        ({"mode": "0644", "sha256": "a"}, {"mode": "0666", "sha256": "a"}, Verdict.DRIFTED, False),
+        ({"mode": "0600", "sha256": "a"}, {"mode": "0666", "sha256": "b"}, Verdict.CONFLICT, False),
+    ],
+)
+def test_an_attribute_that_base_does_not_know_is_newly_declared(
+    head: dict[str, str], live: dict[str, str], verdict: Verdict, moves: bool
+) -> None:
+    said, seen = (Present({"type": "file", **data}) for data in (head, live))
+    judgement = judge(MODE, said, seen, ("type", "mode", "sha256"))
+    assert (judgement.verdict, judgement.base_moves) == (verdict, moves)
+
+
+def test_newly_declared_content_that_differs_is_not_called_a_change_by_hand() -> None:
+    said, seen = (Present({"type": "file", "mode": "0644", "sha256": letter}) for letter in "ab")
+    assert judge(MODE, said, seen, ("type", "mode", "sha256")).reason.startswith("newly declared")

@@ -122,7 +122,11 @@ def test_after_the_commit_the_hosts_are_looked_at_again_and_the_finding_is_prove
     approve(fold(finding))
     carry_out()
     scan = Scan.objects.get(purpose="proof")
-    assert set(scan.hosts) == {fleet.hosts["web-1"].pk, fleet.hosts["web-2"].pk}
+    proof, who_waits = scan.hosts[:2], scan.hosts[2:]
+    assert set(proof) == {fleet.hosts["web-1"].pk, fleet.hosts["web-2"].pk}
+    assert who_waits == [fleet.hosts["web-3"].pk], (
+        "the commit changes it too: it is counted as pending at once"
+    )
     fleet.read_head()
     fleet.look("web-1")
     finding.refresh_from_db()
@@ -230,6 +234,10 @@ def test_a_worker_of_an_earlier_approval_leaves_the_work_to_the_later_ones_job(
     head = fleet.repository.head
     run_fold_back_batch(claim=old, keeper=StillHeld())
     assert fleet.repository.head == head
+    cancel_job(actor=acting("cy"), job=Job.objects.get(pk=old.job_id))  # nor does its end end the decision
+    deliver_events()
+    assert now_is(decision)[:2] == ("approved", ["approved"])
+    assert not Job.objects.filter(kind="settle-fold-back").exists()
     carry_out()
     assert now_is(decision)[0] == "completed"
     assert commits_with(fleet, decision) == 1

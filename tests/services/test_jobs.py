@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from common import clock
-from common.core.errors import Conflict
-from common.core.jobs import MAX_ATTEMPTS
+from common.core.errors import Conflict, Unprocessable
+from common.core.jobs import MAX_ATTEMPTS, pause_after
 from common.models import Job, JobBatch, LedgerEntry, OutboxEvent
 from common.services import jobs
 from common.services.jobs import (
@@ -177,7 +177,48 @@ def test_a_batch_that_fails_is_given_back() -> None:
         "host key changed",
         None,
     )
+    assert claim_batch(batch_id=batch.pk) is None, "it rests first"
+    rested(batch)
     assert claim(batch).attempts == 2
+
+
+def test_the_pauses_after_failures_are_longer_each_time_and_outlast_a_quarter_of_an_hour() -> None:
+    pauses = [pause_after(attempts) for attempts in range(1, MAX_ATTEMPTS)]
+    assert pauses == sorted(pauses)
+    assert sum(pauses, timedelta()) > timedelta(minutes=15)
+
+
+def rested(batch: JobBatch) -> None:
+    JobBatch.objects.filter(pk=batch.pk).update(not_before=clock.now())
+
+
+class Refused(Unprocessable):
+    """What a handler says that no further attempt will change."""
+
+
+def refuse(**_: object) -> None:
+    raise Refused("the definition at 1234 has a problem")
+
+
+def away(**_: object) -> None:
+    error = Refused("the remote does not answer")
+    error.status = 503
+    raise error
+
+
+def test_what_a_handler_refuses_in_words_is_set_aside_at_once(settings: Any) -> None:
+    settings.JOB_HANDLERS = {"scan": "tests.services.test_jobs.refuse"}
+    made = job([[1]])
+    run_batch(batch_id=batches(made)[0].pk)
+    assert fresh(made).state == "failed"
+    assert fresh(batches(made)[0]).error == "the definition at 1234 has a problem"
+
+
+def test_what_is_away_for_now_is_tried_again(settings: Any) -> None:
+    settings.JOB_HANDLERS = {"scan": "tests.services.test_jobs.away"}
+    made = job([[1]])
+    run_batch(batch_id=batches(made)[0].pk)
+    assert (fresh(made).state, fresh(batches(made)[0]).state) == ("running", "pending")
 
 
 def test_a_batch_that_fails_five_times_is_set_aside_visibly_and_the_job_fails() -> None:
@@ -185,6 +226,7 @@ def test_a_batch_that_fails_five_times_is_set_aside_visibly_and_the_job_fails() 
     bad, good = batches(made)
     finish_batch(claim=claim(good))
     for attempt in range(1, MAX_ATTEMPTS + 1):
+        rested(bad)
         fail_batch(claim=claim(bad), error=f"attempt {attempt}")
     assert (fresh(bad).state, fresh(bad).error) == ("failed", "attempt 5")
     assert fresh(made).state == "failed"

@@ -1,5 +1,6 @@
 """Filters that every list has: by time."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,3 +29,28 @@ class TimeFilterSet(django_filters.FilterSet):
 
 class TextInFilter(django_filters.BaseInFilter, django_filters.CharFilter):
     """`state__in=open,decided`"""
+
+
+class WordFilter(django_filters.ChoiceFilter):
+    """One of the words that there are; another is an error that names them, not an empty list."""
+
+    def __init__(self, words: Iterable[str], field_name: str | None = None, **kwargs: Any) -> None:
+        words = list(words)
+        said = f"%(value)s is not one of these: {', '.join(words)}."
+        kwargs |= {"choices": [(word, word) for word in words], "error_messages": {"invalid_choice": said}}
+        super().__init__(field_name, **kwargs)
+
+
+class WordsInFilter(TextInFilter):
+    """`state__in=open,decided`, each one of the words that there are."""
+
+    def __init__(self, words: Iterable[str], field_name: str, **kwargs: Any) -> None:
+        self.words = list(words)
+        super().__init__(field_name, lookup_expr="in", **kwargs)
+
+    def filter(self, queryset: Any, value: Any) -> Any:
+        for word in value or ():
+            if word not in self.words:
+                detail = f"{word!r} is not one of these: {', '.join(self.words)}"
+                raise Invalid(f"{detail}.", errors=[FieldError(f"?{self.field_name}__in", detail)])
+        return super().filter(queryset, value)

@@ -2,14 +2,15 @@
 
 from typing import Any, ClassVar
 
-import django_filters
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.filters import TimeFilterSet
+from common.api.filters import TimeFilterSet, WordFilter
 from common.api.views import ApiView, ListView, find_by_reference
+from common.core.jobs import JOB
 from common.models import Job, JobBatch
 from common.services.jobs import cancel_job
 
@@ -45,8 +46,8 @@ class JobDetailSerializer(JobSerializer):
 
 
 class JobFilterSet(TimeFilterSet):
-    kind = django_filters.CharFilter()
-    state = django_filters.CharFilter()
+    kind = WordFilter(settings.JOB_HANDLERS)
+    state = WordFilter(JOB.meaning)
 
 
 class JobList(ListView):

@@ -12,8 +12,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from changemgmt.core.lifecycles import CHANGE
 from common import clock
-from common.api.filters import TextInFilter, TimeFilterSet
+from common.api.filters import TimeFilterSet, WordFilter, WordsInFilter
 from common.api.views import ApiView, ListView, find_by_reference
 from common.core.errors import FieldError, FoldbackError, Invalid, NotFound, Unprocessable
 from deployments.queries.definitions import head_revision
@@ -43,9 +44,9 @@ from drift.services.waivers import end_waiver
 
 
 class DecisionFilterSet(TimeFilterSet):
-    kind = django_filters.CharFilter()
-    state = django_filters.CharFilter("change__state")
-    state__in = TextInFilter("change__state", lookup_expr="in")
+    kind = WordFilter(KINDS)
+    state = WordFilter(CHANGE.meaning, "change__state")
+    state__in = WordsInFilter(CHANGE.meaning, "change__state")
     finding = django_filters.CharFilter(method="about", help_text="DRF-…, or its id")
 
     def about(self, queryset: QuerySet[Decision], name: str, value: str) -> QuerySet[Decision]:

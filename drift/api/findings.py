@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.filters import TextInFilter, TimeFilter, TimeFilterSet
+from common.api.filters import TimeFilter, TimeFilterSet, WordFilter, WordsInFilter
 from common.api.views import ApiView, ListView, find_by_reference
 from drift.api.serializers import (
     DiffSerializer,
@@ -15,14 +15,15 @@ from drift.api.serializers import (
     FindingSerializer,
     OccurrenceSerializer,
 )
+from drift.core.lifecycles import FINDING
 from drift.models import Finding, Occurrence
 from drift.queries.findings import finding_variants, findings_with_counts, pending_hosts
 from drift.services.findings import claim_finding, unclaim_finding
 
 
 class FindingFilterSet(TimeFilterSet):
-    state = django_filters.CharFilter()
-    state__in = TextInFilter("state", lookup_expr="in")
+    state = WordFilter(FINDING.meaning)
+    state__in = WordsInFilter(FINDING.meaning, "state")
     resource = django_filters.CharFilter()
     resource__contains = django_filters.CharFilter("resource", lookup_expr="contains")
     host = django_filters.CharFilter(method="on_host")

@@ -7,16 +7,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api.filters import TimeFilterSet
+from common.api.filters import TimeFilterSet, WordFilter
 from common.api.views import ApiView, ListView, find_by_reference
+from common.core.jobs import JOB
 from drift.api.serializers import HostScanSerializer, ScanRequest, ScanSerializer
 from drift.models import HostScan, Scan
-from drift.services.scans import create_scan
+from drift.services.scans import PROOF, REQUESTED, create_scan
 
 
 class ScanFilterSet(TimeFilterSet):
-    purpose = django_filters.CharFilter()
-    state = django_filters.CharFilter("job__state")
+    purpose = WordFilter((REQUESTED, PROOF))
+    state = WordFilter(JOB.meaning, "job__state")
 
 
 class ScanList(ListView):
@@ -49,7 +50,7 @@ class ScanDetail(ApiView):
 
 
 class HostScanFilterSet(django_filters.FilterSet):
-    status = django_filters.CharFilter()
+    status = WordFilter(("ok", "partial", "unknown"))
     reason = django_filters.CharFilter()
 
 

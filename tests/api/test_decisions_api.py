@@ -292,7 +292,7 @@ def test_a_job_that_is_stopped_opens_the_finding(
     decision = ana.post("decisions/", body(finding)).json()
     approve(ben, decision)
     work()
-    assert ana.post(f"jobs/{Job.objects.get(kind='fold-back').reference}/cancel/").status_code == 200
+    assert ben.post(f"jobs/{Job.objects.get(kind='fold-back').reference}/cancel/").status_code == 200
     carry_out()
     assert read(ana, decision)["state"] == "failed"
     assert ana.get(f"findings/{finding.reference}/").json()["state"] == "open"

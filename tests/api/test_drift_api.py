@@ -65,6 +65,8 @@ def test_findings_are_listed_with_honest_counts_and_filtered(fleet: Fleet) -> No
     assert ana.get("/api/v1/findings/?host=web-3").json()["results"] == []
     assert ana.get("/api/v1/findings/?is_explained=true").json()["results"] == []
     assert ana.get("/api/v1/findings/?hots=web-3").status_code == 400
+    assert "one of these: open, decided" in ana.get("/api/v1/findings/?state=opne").json()["detail"]
+    assert ana.get("/api/v1/findings/?state__in=open,opne").status_code == 400
 
 
 def test_the_list_of_findings_takes_the_same_number_of_queries_however_long(

@@ -29,12 +29,14 @@ class ConsoleForm(forms.Form):
     def _field_of(self, pointer: str) -> str | None:
         name = pointer.lstrip("/").partition("/")[0]
         name = self.pointers.get(name, name)
-        return name if name in self.fields else None
+        field = self.fields.get(name)
+        return name if field is not None and not field.widget.is_hidden else None
 
 
 def capitalised(text: str) -> str:
     """A sentence of its own, out of what was the end of one."""
-    text = text[:1].upper() + text[1:]
+    if text.partition(" ")[0].isalpha():  # `role=` stays as it is typed
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!")) else text + "."
 
 

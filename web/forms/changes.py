@@ -108,8 +108,12 @@ class ChangeFilterForm(ConsoleForm):
     state = forms.ChoiceField(
         label="State", required=False, choices=[("", "any state"), *((state, state) for state in STATES)]
     )
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    since = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
     def wanted(self) -> ChangeFilter:
         """What was asked for; fields that can't be read are left out (their errors are shown)."""

@@ -24,8 +24,6 @@ def _reason(label: str, help_text: str, *, required: bool = True) -> forms.CharF
 class FoldBackForm(ConsoleForm):
     """`placement` is the key of one finding's placement; several findings are folded where each is declared."""
 
-    pointers: ClassVar[dict[str, str]] = {"layer": "placement", "findings": "", "edits": ""}
-
     placement = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
     reason = _reason("Why it should stay", "It becomes the message of the commit.")
 

@@ -216,20 +216,17 @@ def why_not_decide(change: Change, actor: Actor) -> str:
     """Why this person is not offered to approve or refuse; empty when they are."""
     if change.state != "proposed":
         return f"it is {change.state}"
-    if not roles.allows(actor, "change.approve"):
-        return f"the role {actor.role} may not approve"
-    if not settings.FOUR_EYES or actor.person_id is None:
-        return ""
-    return (
-        why_not_approve(
+    if settings.FOUR_EYES and actor.person_id is not None:
+        own = why_not_approve(
             actor.person_id,
             requested_by=change.requested_by_id,
             owner=change.owner_id,
             made_by=change.made_by,
             reference=change.reference,
         )
-        or ""
-    )
+        if own:
+            return own
+    return "" if roles.allows(actor, "change.approve") else f"the role {actor.role} may not approve"
 
 
 def may_claim(change: Change, actor: Actor) -> bool:

@@ -12,6 +12,7 @@ from changemgmt.models import Change
 from common.core import roles
 from common.core.actor import Actor
 from common.core.errors import FoldbackError
+from deployments.core.errors import DefinitionUnavailable
 from deployments.queries.definitions import definition_at, head_revision
 from drift.models import Finding, Scan
 from drift.queries.findings import findings_with_counts
@@ -54,7 +55,7 @@ class Home:
 
 
 def home(*, actor: Actor, now: datetime) -> Home:
-    problem = definition_problem()
+    problem, is_there = definition_problem()
     scans = list(Scan.objects.select_related("job").order_by("-number")[:SHOWN])
     standing = coverage(now)
     claimed = Finding.objects.filter(claimed_by_id=actor.person_id, state="open")
@@ -70,8 +71,8 @@ def home(*, actor: Actor, now: datetime) -> Home:
         newest=_newest(newest),
         jobs=running_jobs(now=now, actor=actor),
         scans=scans,
-        first_steps=[] if _has_begun(scans) else first_steps(standing, problem),
-        definition_problem=problem,
+        first_steps=[] if _has_begun(scans) else first_steps(standing, has_definition=is_there),
+        definition_problem=problem if is_there or _has_begun(scans) else "",
     )
 
 
@@ -104,16 +105,18 @@ def waiting_for(actor: Actor) -> QuerySet[Change]:
     return found.exclude(own)
 
 
-def definition_problem() -> str:
-    """Why the definition can't be compared with; empty when it can."""
+def definition_problem() -> tuple[str, bool]:
+    """Why the definition can't be compared with (empty when it can), and whether there is one at all."""
     try:
         definition_at(head_revision())
+    except DefinitionUnavailable as error:
+        return error.detail, False
     except FoldbackError as error:
-        return error.detail
-    return ""
+        return error.detail, True
+    return "", True
 
 
-def first_steps(standing: Coverage, problem: str) -> list[FirstStep]:
+def first_steps(standing: Coverage, *, has_definition: bool) -> list[FirstStep]:
     has_keys = (
         HostKey.objects.filter(revoked_at=None).exists() or Host.objects.filter(transport="local").exists()
     )
@@ -122,7 +125,7 @@ def first_steps(standing: Coverage, problem: str) -> list[FirstStep]:
             "Describe your hosts",
             "The definition is a Git repository that says what hosts should be. Begin with a starter, or with a folder of yours.",
             "manage.py init_definition my-definition/",
-            not problem,
+            has_definition,
         ),
         FirstStep(
             "Bring your inventory",

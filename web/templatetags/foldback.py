@@ -74,7 +74,7 @@ def state(value: str) -> SafeString:
 @register.simple_tag(takes_context=True)
 def ago(context: Context, when: datetime | None, never: str = "never") -> SafeString:
     """Relative time with the absolute one on hover; both are in the markup. None reads `never`."""
-    if when is None:
+    if not when:
         return format_html('<span class="faint">{}</span>', never)
     now = context.get("now") or clock.now()
     return format_html(
@@ -88,7 +88,7 @@ def ago(context: Context, when: datetime | None, never: str = "never") -> SafeSt
 @register.simple_tag
 def at(when: datetime | None, never: str = "—") -> SafeString:
     """Absolute time in UTC, for reports and audits."""
-    if when is None:
+    if not when:
         return format_html('<span class="faint">{}</span>', never)
     return format_html('<time datetime="{}">{}</time>', times.machine(when), times.absolute(when))
 

@@ -159,3 +159,32 @@ def note_token_use(*, token: Token) -> None:
     now = clock.now()
     if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
         Token.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+def revoke_token(*, actor: Actor, token: Token) -> None:
+    """From now on it opens nothing. Its sponsor may, and whoever may do so with any token."""
+    if actor.kind != "system" and actor.person_id != token.sponsor_id:
+        roles.require(actor, "token.any")
+    with transaction.atomic():
+        revoked = Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now())
+        if not revoked:
+            raise Conflict(f"The token {token.name} ({token.prefix}) is revoked already.")
+        record_entry(actor=actor, action="token.revoked", subject=token, data={"name": token.name})
+
+
+def deactivate_person(*, actor: Actor, person: Person) -> int:
+    """Somebody who left: they can't sign in, and their tokens open nothing. Returns how many tokens that were.
+
+    What they answer for stays theirs in the record; open work has to be taken over by claiming it.
+    """
+    if actor.kind != "system":
+        roles.require(actor, "person.edit")
+    with transaction.atomic():
+        if not Person.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
+            raise Conflict(f"{person.username} is not active already.")
+        tokens = Token.objects.filter(sponsor=person, revoked_at=None).update(revoked_at=clock.now())
+        LoginLink.objects.filter(person=person, used_at=None).update(used_at=clock.now())
+        record_entry(
+            actor=actor, action="person.deactivated", subject=person, data={"tokens_revoked": tokens}
+        )
+    return tokens

@@ -15,8 +15,10 @@ from common.services.people import (
     create_login_link,
     create_person,
     create_token,
+    deactivate_person,
     find_token,
     note_token_use,
+    revoke_token,
     use_login_link,
 )
 from tests.factories import acting, person, program, token
@@ -257,3 +259,29 @@ def test_the_command_creates_a_person_and_prints_a_link_that_works(
     signed_in = use_login_link(secret=link.rstrip("/").rsplit("/", 1)[1])
     assert signed_in is not None
     assert signed_in.username == "eve"
+
+
+def test_a_revoked_token_opens_nothing_and_is_revoked_once() -> None:
+    made, text = token("ana")
+    revoke_token(actor=acting("ana"), token=made)
+    assert find_token(text=text) is None
+    with pytest.raises(Conflict):
+        revoke_token(actor=acting("ana"), token=made)
+
+
+def test_only_its_sponsor_or_an_admin_revokes_a_token() -> None:
+    made, text = token("ana")
+    with pytest.raises(NotPermitted):
+        revoke_token(actor=acting("ben"), token=made)
+    assert find_token(text=text)
+    revoke_token(actor=acting("cy"), token=made)
+
+
+def test_a_person_who_left_can_not_sign_in_and_their_tokens_and_links_open_nothing() -> None:
+    _, text = token("ana")
+    secret = create_login_link(actor=SYSTEM, person=person("ana"))
+    assert deactivate_person(actor=acting("cy"), person=person("ana")) == 1
+    assert find_token(text=text) is None
+    assert use_login_link(secret=secret) is None
+    with pytest.raises(NotPermitted):
+        deactivate_person(actor=acting("ben"), person=person("dee"))

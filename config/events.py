@@ -15,6 +15,7 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
         "drift.services.scans.finish_scan",
         "drift.services.decision_events.finish_fold_back_job",
     ],
+    "finding.proven": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.superseded": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.unmanaged": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.retired": ["drift.services.decision_events.withdraw_moot_decisions"],

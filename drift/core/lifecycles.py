@@ -16,8 +16,7 @@ FINDING = Lifecycle(
         ("committed", "prove"): "proven",
         ("waived", "expire"): "open",
         # Folded back another way: somebody committed it to the definition without us.
-        ("open", "prove"): "proven",
-        ("waived", "prove"): "proven",
+        **{(state, "prove"): "proven" for state in ("open", "decided", "approved", "waived")},
         ("open", "vanish"): "vanished",
         ("waived", "vanish"): "vanished",
         **{

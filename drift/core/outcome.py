@@ -1,8 +1,9 @@
 """How occurrences and findings end: the rules, without the rows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from drift.core.evaluation import Judged
+from drift.core.lifecycles import FINDING
 from drift.core.verdict import Verdict
 
 
@@ -25,7 +26,7 @@ def occurrence_outcome(item: Judged, *, finding_state: str) -> str | None:
     return "waiting" if decided else "vanished"
 
 
-# When the last occurrence has ended, the most telling way one of them ended decides.
+# When the last occurrence has ended, the most telling way in which one of them ended decides.
 _ORDER = (
     ("proven", "prove"),
     ("superseded", "supersede"),
@@ -36,10 +37,15 @@ _ORDER = (
 
 
 def finding_event(outcomes: Iterable[str], *, state: str) -> str | None:
-    """The event for a finding whose occurrences ended as `outcomes` ("" for one that is still open)."""
-    ended: Collection[str] = list(outcomes)
-    if not ended or any(outcome == "" for outcome in ended):
+    """The event for a finding whose occurrences ended as `outcomes` ("" for one that is still open).
+
+    Only what can happen in this state: where one host was put back before the fold-back was committed, and the
+    last other one was decommissioned after it, the finding is retired, since what is committed can't vanish.
+    """
+    ended = set(outcomes)
+    if not ended or "" in ended:
         return None
-    if "proven" in ended and "superseded" in ended and state != "committed":
-        return "supersede"
-    return next((event for outcome, event in _ORDER if outcome in ended), None)
+    if {"proven", "superseded"} <= ended and state != "committed":
+        ended.remove("proven")
+    events = (event for outcome, event in _ORDER if outcome in ended)
+    return next((event for event in events if (state, event) in FINDING.table), None)

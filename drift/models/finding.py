@@ -63,6 +63,8 @@ class Occurrence(Record):
     before_at = models.DateTimeField(null=True)  # the last look before it was seen: it happened after this
     ended_at = models.DateTimeField(null=True)
     ended_as = models.CharField(max_length=16, blank=True)
+    # Which time round of its finding (`Finding.reopened` then): how it ended in an earlier one decides nothing now.
+    life = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["finding", "host"], name="occurrence_once")]

@@ -4,11 +4,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.queries.definitions import definition_at, desired_for, head_revision
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from deployments.core.redaction import redact
 from deployments.core.states import Absent, Present, State, Unknown, from_json
+from deployments.queries.definitions import definition_at, desired_for, head_revision
 from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
 from inventory.queries.hosts import host_view
 
@@ -16,12 +16,13 @@ from inventory.queries.hosts import host_view
 def findings_with_counts() -> QuerySet[Finding]:
     """Findings with `hosts_open`, `hosts_conflict`, `hosts_waiting`, `hosts_ended` and `is_explained`."""
     still = Q(occurrences__ended_at=None)
+    now = Q(occurrences__life=F("reopened"))  # since it was last reopened
     return Finding.objects.select_related("claimed_by").annotate(
-        hosts_total=Count("occurrences"),
+        hosts_total=Count("occurrences", filter=now),
         hosts_open=Count("occurrences", filter=still),
         hosts_conflict=Count("occurrences", filter=still & Q(occurrences__verdict="conflict")),
         hosts_waiting=Count("occurrences", filter=still & Q(occurrences__verdict__in=("pending", "in sync"))),
-        hosts_proven=Count("occurrences", filter=Q(occurrences__ended_as="proven")),
+        hosts_proven=Count("occurrences", filter=now & Q(occurrences__ended_as="proven")),
         is_explained=Exists(Explanation.objects.filter(finding=OuterRef("pk"))),
     )
 

@@ -88,14 +88,22 @@ def reopen_rejected_decision(*, event_id: UUID, type: str, subject_id: UUID, dat
 
 
 def return_voided_decision(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
-    """Consumer of `change.voided`: the findings wait for an approval again. Its job finds that by itself."""
+    """Consumer of `change.voided`: the findings wait for an approval again. Its job finds that by itself.
+
+    Where all of them ended while the job ran, there is nothing left to approve.
+    """
     found = _lock(subject_id)
-    if found is not None and found[1].state == "proposed":
-        move_findings(actor=SYSTEM, decision=found[0], event="void")
+    if found is None or found[1].state != "proposed":
+        return
+    decision, change = found
+    move_findings(actor=SYSTEM, decision=decision, event="void")
+    if not current_findings(decision, "decided", "approved"):
+        withdraw_change(actor=SYSTEM, change=change, reason="none of its findings waits for it any more")
 
 
 def withdraw_moot_decisions(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
-    """Consumer of `finding.superseded`, `.unmanaged` and `.retired`: what was proposed for it alone is withdrawn.
+    """Consumer of `finding.proven`, `.superseded`, `.unmanaged` and `.retired`: what was proposed for it alone is
+    withdrawn.
 
     A decision that also stands for other findings stays: its approval is void at the commit, with the reason.
     """

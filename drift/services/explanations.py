@@ -31,7 +31,7 @@ def explain_by_change(*, event_id: UUID, type: str, subject_id: UUID, data: dict
     findings = Finding.objects.filter(
         state__in=UNDECIDED, occurrences__host__name__in=change.hosts, occurrences__ended_at=None
     ).distinct()
-    for finding in findings:
+    for finding in findings.order_by("fingerprint"):  # an explanation holds its finding: one order everywhere
         _explain(finding, _seen_drift(finding), change)
 
 

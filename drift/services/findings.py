@@ -32,8 +32,8 @@ def update_findings(
 ) -> None:
     """After one look: open or see again what drifted, end what is over, and move each finding concerned.
 
-    Runs in the transaction of the look. Findings are taken in the order of their fingerprints, so that two
-    hosts recorded at once can't wait for each other.
+    Runs in the transaction of the look. All findings that it concerns are locked first, in the order of their
+    fingerprints, so that two hosts recorded at once can't wait for each other.
     """
     open_here = {
         occurrence.finding.resource: occurrence
@@ -51,23 +51,61 @@ def update_findings(
                 drifted.append((_change_of(item, look, against), item))
         elif item.resource in open_here:
             ended.append((open_here[item.resource], item))
+    _insert_new(drifted, look)
+    findings = _lock_all(
+        [finding.fingerprint for finding, _ in seen_again]
+        + [change.fingerprint for change, _ in drifted]
+        + [open_here[item.resource].finding.fingerprint for _, item in drifted if item.resource in open_here]
+        + [occurrence.finding.fingerprint for occurrence, _ in ended]
+    )
+    for occurrence in open_here.values():
+        occurrence.finding = findings.get(occurrence.finding.fingerprint, occurrence.finding)
     moved: set[str] = set()
-    for finding, item in sorted(seen_again, key=lambda pair: pair[0].fingerprint):
+    for finding, item in seen_again:
         Finding.objects.filter(pk=finding.pk, last_seen_at__lt=look.started_at).update(
             last_seen_at=look.started_at
         )
         _see_occurrence(finding, item, look, before_at)
-    for change, item in sorted(drifted, key=lambda pair: pair[0].fingerprint):
+    for change, item in drifted:
         before = open_here.get(item.resource)
-        finding = _see(change, item, look, before_at, before)
+        finding = _see(findings[change.fingerprint], item, look, before_at, before)
         if before is not None and before.finding_id != finding.pk:
             _end(before, "superseded", look)
-            moved.add(str(before.finding_id))
+            moved.add(before.finding.fingerprint)
     for occurrence, item in ended:
         if _settle(occurrence, item, look):
-            moved.add(str(occurrence.finding_id))
-    for finding_id in sorted(moved):
-        settle_finding(finding_id=finding_id)
+            moved.add(occurrence.finding.fingerprint)
+    for fingerprint in sorted(moved):
+        settle_finding(finding_id=findings[fingerprint].pk)
+
+
+def _insert_new(drifted: list[tuple[DriftChange, Judged]], look: "Look") -> None:
+    """Rows for drifts that were never seen before. Another host may be recorded with the same drift at this
+    moment: one of the two inserts counts. Before any finding is locked, so that nobody who holds one waits here.
+    """
+    known = set(
+        Finding.objects.filter(fingerprint__in=[change.fingerprint for change, _ in drifted]).values_list(
+            "fingerprint", flat=True
+        )
+    )
+    new = {
+        change.fingerprint: Finding(
+            fingerprint=change.fingerprint,
+            resource=item.resource,
+            change=change.summary,
+            first_seen_at=look.started_at,
+            last_seen_at=look.started_at,
+        )
+        for change, item in drifted
+        if change.fingerprint not in known
+    }
+    Finding.objects.bulk_create([new[fingerprint] for fingerprint in sorted(new)], ignore_conflicts=True)
+
+
+def _lock_all(fingerprints: list[str]) -> dict[str, Finding]:
+    """Every finding that this look concerns, as it is now, locked in one order everywhere (see decided.py)."""
+    found = Finding.objects.select_for_update().filter(fingerprint__in=set(fingerprints))
+    return {finding.fingerprint: finding for finding in found.order_by("fingerprint")}
 
 
 def _is_same_drift(occurrence: Occurrence, item: Judged) -> bool:
@@ -89,21 +127,10 @@ def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
 
 
 def _see(
-    change: DriftChange, item: Judged, look: "Look", before_at: datetime | None, before: Occurrence | None
+    finding: Finding, item: Judged, look: "Look", before_at: datetime | None, before: Occurrence | None
 ) -> Finding:
-    """The finding of this change, made or found, with this host among its occurrences."""
+    """This host is among the occurrences of a finding, which is locked; one that had ended is open again."""
     now = look.started_at
-    if not Finding.objects.filter(fingerprint=change.fingerprint).exists():
-        # Another host may be recorded with the same drift at this moment: one of the two inserts counts.
-        new = Finding(
-            fingerprint=change.fingerprint,
-            resource=item.resource,
-            change=change.summary,
-            first_seen_at=now,
-            last_seen_at=now,
-        )
-        Finding.objects.bulk_create([new], ignore_conflicts=True)
-    finding = Finding.objects.select_for_update().get(fingerprint=change.fingerprint)
     is_new = not finding.occurrences.exists()
     if finding.state in ENDED:
         _reopen(finding, "it is on a host again")
@@ -146,6 +173,7 @@ def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: dat
                 "before_at": before_at,
                 "ended_at": None,
                 "ended_as": "",
+                "life": finding.reopened,
             },
         )
 
@@ -195,10 +223,10 @@ def _end(
 
 
 def settle_finding(*, finding_id: Any) -> None:
-    """When the last occurrence has ended, end the finding as they ended; else leave it."""
+    """When the last occurrence has ended, end the finding as they ended since it was last reopened; else leave it."""
     finding = Finding.objects.select_for_update().get(pk=finding_id)
-    outcomes = dict(finding.occurrences.values_list("pk", "ended_as"))
-    event = finding_event(outcomes.values(), state=finding.state)
+    outcomes = list(finding.occurrences.filter(life=finding.reopened).values_list("ended_as", flat=True))
+    event = finding_event(outcomes, state=finding.state)
     if event is None or (finding.state, event) not in FINDING.table:
         return
     transition(

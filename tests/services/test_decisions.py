@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from changemgmt.models import Change
-from changemgmt.services.approvals import approve_change
+from changemgmt.services.approvals import approve_change, void_approval
 from common import clock
 from common.core.errors import Conflict, Invalid, NotPermitted, Unprocessable
 from common.models import Job, LedgerEntry, OutboxEvent
@@ -22,6 +22,7 @@ from drift.services.decision_events import (
 )
 from drift.services.decisions import propose_decision, refresh_decision, withdraw_decision
 from drift.services.findings import claim_finding
+from drift.services.fold_back import record_commit
 from drift.services.proposals import placements_for, prepare_fold_back, prepare_refresh
 from tests.definitions import GitFleet, deliver_events, work
 from tests.factories import acting, host, logged, program
@@ -215,6 +216,7 @@ def test_an_approved_decision_is_withdrawn_with_its_job_while_no_worker_has_it(
     decision = fold(finding)
     approve(decision)
     withdraw_decision(actor=acting("ana"), decision=decision)
+    assert jobs(decision) == [("fold-back", "cancelled")]
     carry_out()
     assert now_is(decision) == ("withdrawn", ["open"], "")
     assert jobs(decision) == [("fold-back", "cancelled")]
@@ -245,16 +247,34 @@ def test_what_was_carried_out_is_not_withdrawn(fleet: GitFleet, finding: Finding
     assert now_is(decision)[:2] == ("completed", ["committed"])
 
 
-def test_a_finding_that_was_proven_while_it_was_decided_ends_when_the_decision_is_withdrawn(
+def test_a_finding_that_is_proven_while_it_is_decided_ends_and_withdraws_the_decision(
     fleet: GitFleet, finding: Finding
 ) -> None:
     decision = fold(finding)
     fleet.repository.replace(TEMPLATE, "limit 10", "limit 99")  # somebody folds it back without us
     fleet.read_head()
     fleet.look()
-    assert now_is(decision)[1] == ["decided"]
-    withdraw_decision(actor=acting("ana"), decision=decision)
     assert now_is(decision)[1] == ["proven"]
+    work()
+    assert now_is(decision)[0] == "withdrawn"
+
+
+def test_a_commit_that_a_scan_sees_before_it_is_recorded_proves_the_finding_and_completes_the_change(
+    fleet: GitFleet, finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+
+    def scanned_first(**details: Any) -> None:
+        fleet.read_head()
+        fleet.look()
+        deliver_events()
+        record_commit(**details)
+
+    monkeypatch.setattr("drift.services.fold_back.record_commit", scanned_first)
+    carry_out()
+    state, findings, commit = now_is(decision)
+    assert (state, findings, commit) == ("completed", ["proven"], fleet.repository.head)
 
 
 # ---- events late, twice, out of order
@@ -284,6 +304,18 @@ def test_news_of_something_else_leaves_a_proposal_as_it_is(fleet: GitFleet, find
         consume(**event_of("change.proposed"))
     assert now_is(decision) == ("proposed", ["decided"], "")
     assert jobs(decision) == []
+
+
+def test_news_of_a_void_that_comes_after_the_next_approval_undoes_nothing(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    approve(decision)
+    change = change_of(decision)
+    void_approval(actor=acting("ben"), change=change, reason="wait")
+    approve_change(actor=acting("ben"), change=change_of(decision), digest=change.digest)
+    carry_out()
+    assert now_is(decision)[:2] == ("completed", ["committed"])
 
 
 def test_changes_that_are_no_decisions_about_findings_are_left_alone(fleet: GitFleet) -> None:
@@ -320,6 +352,19 @@ def test_a_finding_that_moved_on_is_left_out_of_a_refresh(fleet: GitFleet, findi
     approve(decision)
     carry_out()
     assert now_is(decision)[:2] == ("completed", ["committed"])
+
+
+def test_a_host_that_no_longer_shows_the_change_does_not_stand_in_the_way_of_a_refresh(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    fleet.push("web-2")
+    fleet.look("web-2")
+    fleet.repository.replace("base/files/issue", "two", "2")
+    refreshed = refresh(decision)
+    assert refreshed.base_revision == fleet.repository.head
+    assert refreshed.effect["missed"] == []
+    assert refreshed.effect["hosts"]["changed"] == ["web-2", "web-3"]
 
 
 def test_only_what_is_proposed_can_be_refreshed(fleet: GitFleet, finding: Finding) -> None:

@@ -153,7 +153,16 @@ def _pick(
     wanted = [p for p in found if (not layer or p.layer in at) and (not key or p.key == key)]
     safe = [p for p in wanted if p.safe]
     if safe:
-        return min(safe, key=lambda p: p.last_resort)
+        best = min(safe, key=lambda p: p.last_resort)
+        if best.last_resort and not layer and not key:
+            detail = (
+                f"{finding} can only be folded back as a last resort, at {best.layer}: {best.explanation}"
+            )
+            raise Unprocessable(
+                f"{detail} Name that layer if it is what you want, or edit the definition by hand (`edits`).",
+                errors=[FieldError("/layer", "a last resort has to be named")],
+            )
+        return best
     possible = sorted({p.layer for p in found if p.safe})
     where = (
         f" Possible layers: {', '.join(possible)}." if possible else " Edit the definition by hand (`edits`)."

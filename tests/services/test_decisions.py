@@ -27,6 +27,7 @@ from drift.services.proposals import placements_for, prepare_fold_back, prepare_
 from tests.definitions import GitFleet, deliver_events, work
 from tests.factories import acting, host, logged, program
 from tests.folding import (
+    FILES,
     MANIFEST,
     TEMPLATE,
     approve,
@@ -106,6 +107,20 @@ def test_a_layer_that_is_not_possible_is_refused_with_those_that_are(
     with pytest.raises(Unprocessable, match="roles/web") as caught:
         prepare_fold_back(findings=[finding], layer="roles/db")
     assert caught.value.errors[0].pointer == "/layer"
+
+
+def test_a_last_resort_has_to_be_named(settings: Any, tmp_path: Path) -> None:
+    fleet = begin(settings, tmp_path)
+    doubled = FILES[TEMPLATE].replace("limit 10", "limit {{ workers|int * 2 }}")
+    fleet.repository.commit({TEMPLATE: doubled})
+    fleet.read_head()
+    fleet.push()
+    fleet.look()
+    finding = fixed_by_hand(fleet, "web-1", old="limit 8", new="limit 9")
+    with pytest.raises(Unprocessable, match="last resort, at hosts/") as caught:
+        prepare_fold_back(findings=[finding])
+    assert caught.value.errors[0].pointer == "/layer"
+    assert prepare_fold_back(findings=[finding], layer="hosts/web-1").edits
 
 
 def test_a_finding_is_decided_once(fleet: GitFleet, finding: Finding) -> None:

@@ -30,13 +30,13 @@ class Command(BaseCommand):
                 )
             return
         prefix = options["prefix"].removeprefix("fb_").split("_")[0]
-        token = Token.objects.filter(prefix=prefix).first()
-        if token is None:
+        found = Token.objects.filter(prefix=prefix).first()
+        if found is None:
             raise CommandError(
                 f"There is no token fb_{prefix}_…: `manage.py revoke_token` lists the live ones."
             )
         try:
-            revoke_token(actor=SYSTEM, token=token)
+            revoke_token(actor=SYSTEM, token=found)
         except FoldbackError as error:
             raise CommandError(error.detail) from None
-        self.stdout.write(f"Revoked {token.name} ({prefix}) of {token.sponsor.username}.")
+        self.stdout.write(f"Revoked {found.name} ({prefix}) of {found.sponsor.username}.")

@@ -131,6 +131,12 @@ class DefinitionRepository:
         head = self.head()
         return head == sha or self.git.descendant_of(head, commit.id)
 
+    def later_than(self, sha: str) -> frozenset[str]:
+        """The commits on main that came after `sha`; none where it is the head. Raises UnknownRevision."""
+        walker = self.git.walk(self._commit(self.head()).id, SortMode.NONE)
+        walker.hide(self._commit(sha).id)
+        return frozenset(str(commit.id) for commit in walker)
+
     def find_trailer(self, key: str, value: str, *, since: str | None = None) -> str | None:
         """The newest commit on main that carries the trailer and is not reachable from `since`.
 

@@ -42,7 +42,8 @@ class Target:
 class HostResult:
     """One host, looked at. "ok": everything is known; "partial": some is not; "unknown": nothing is, or no answer.
 
-    `reason` says why it is not "ok"; the observation says it for each resource. `seconds` is how long it took.
+    `reason` says why it is not "ok"; the observation says it for each resource. `seconds` is how long it took, and
+    `ended_at` when that was, by the scan's clock: results may wait before they are taken.
     """
 
     target: Target
@@ -50,6 +51,7 @@ class HostResult:
     reason: str | None
     observation: Observation
     seconds: float
+    ended_at: float
 
     @property
     def host(self) -> str:
@@ -135,7 +137,7 @@ async def look_at(target: Target, scan: Scan) -> HostResult:
         await asyncio.sleep(scan.backoff(attempt))
         attempt += 1
     status, why = judge(observation)
-    return HostResult(target, status, why, observation, monotonic() - started)
+    return HostResult(target, status, why, observation, monotonic() - started, scan.clock())
 
 
 def judge(observation: Observation) -> tuple[Status, str | None]:

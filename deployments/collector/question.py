@@ -22,6 +22,8 @@ class Limits:
     """All answers of one host together."""
     entries: int = 50_000
     """Entries listed below exhaustive directories, together."""
+    undeclared: int = 1_000
+    """Undeclared entries among them. Each becomes a finding: more than this is an accident, not somebody's edits."""
     hash_file_bytes: int = 1024**3
     hash_total_bytes: int = 16 * 1024**3
     content_file_bytes: int = 256 * 1024

@@ -11,20 +11,22 @@ from deployments.collector import reasons
 from deployments.collector.reasons import reason
 from deployments.collector.wire import Ask, Reply
 from deployments.core.states import ABSENT, State, Unknown
-from deployments.kinds.path_batches import batches, relative
-from deployments.kinds.path_entries import Records, parse_names, renamed
+from deployments.kinds.path_batches import MAX_PATH, batches, relative
+from deployments.kinds.path_entries import Entry, Records, parse_names, renamed
 from deployments.kinds.path_scene import Scene, records_of, wire_name
 
 Step = list[tuple[Ask, Callable[[Reply], None]]]
 """What to ask, each with what takes its reply."""
 
 _BYTES_PER_ENTRY = 400
+MAX_PROBLEMS = 100
 _UNDECLARED_KINDS = {"d": "directory", "l": "symlink"}
 
 
 class Listing:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self._listed = 0
         self._undeclared = 0
         self._blind: str | None = None
         self._room = scene.limits.entries * _BYTES_PER_ENTRY
@@ -117,25 +119,30 @@ class Listing:
             if len(reply.body) >= self._room:
                 reply = replace(reply, failure=reply.failure or too_many)  # cut there, on the host
             records, why = records_of(reply)
-            self._undeclared += len(records.entries)
+            self._listed += len(records.entries)
             if why is None and any(not name.startswith(inside) for name in records.paths):
                 why = reason(reasons.GARBLED, "a path outside the directory")
-            elif why is None and (records.done is None or self._undeclared > self._scene.limits.entries):
+            elif why is None and (records.done is None or self._listed > self._scene.limits.entries):
                 why = too_many
+            why = why or self._take_tree(top, records)
             listed[top] = why or records.done or None
-            if why is None:
-                self._take_tree(top, records)
 
         return take
 
-    def _take_tree(self, top: str, records: Records) -> None:
+    def _take_tree(self, top: str, records: Records) -> str | None:
+        """Take what nobody declared; the reason why nothing of it is taken where it is too much."""
         scene = self._scene
         at_top = scene.entries.get(top)
+        undeclared: dict[str, Entry] = {}
+        problems: list[str] = []
         for name, entry in records.entries.items():
             try:
                 path = name.decode("utf-8")
             except UnicodeDecodeError:
-                scene.found.problems.append(reason(reasons.NOT_TEXT_NAME, name))
+                problems.append(reason(reasons.NOT_TEXT_NAME, name))
+                continue
+            if len(name) > MAX_PATH:
+                problems.append(reason(reasons.OVER_LIMIT, f"a path of {len(name)} bytes"))
                 continue
             if entry.type == "d" and at_top is not None and entry.device != at_top.device:
                 scene.found.listed[path] = reasons.OTHER_FILE_SYSTEM
@@ -144,8 +151,15 @@ class Listing:
             if entry.type == "d" and path in scene.above:
                 scene.found.implied.add(f"directory:{path}")
                 continue
+            undeclared[path] = entry
+        if self._undeclared + len(undeclared) > scene.limits.undeclared:
+            return reason(reasons.OVER_LIMIT, f"more than {scene.limits.undeclared} undeclared entries")
+        self._undeclared += len(undeclared)
+        for path, entry in undeclared.items():
             scene.resources[path] = [f"{_UNDECLARED_KINDS.get(entry.type, 'file')}:{path}"]
-            scene.entries[path] = entry
+        scene.entries |= undeclared
+        scene.found.problems += problems[:MAX_PROBLEMS]
+        return None
 
 
 def _declared_state(records: Records, name: bytes, why: str | None) -> State | None:

@@ -1,6 +1,6 @@
 """What one look at one host means, written down in one fenced transaction.
 
-Steps: 1. ignore a look older than what is known; 2. judge every resource (drift.core.evaluation); 3. move
+Steps: 1. ignore a look that is outdated by now; 2. judge every resource (drift.core.evaluation); 3. move
 base; 4. keep the observed manifest and its history; 5. replace the host's verdicts; 6. update findings and
 occurrences; 7. the host's row of the scan, and the job's count.
 """
@@ -12,6 +12,7 @@ from common.services.jobs import Claim, count_items, fenced_write
 from deployments.collector import reasons
 from deployments.collector.question import Observation
 from deployments.core.definition.model import Definition, DesiredManifest
+from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.verdict import Verdict
 from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
@@ -37,12 +38,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Against:
-    """What the look is compared with. `earlier` is the host's manifest at its last look's revision."""
+    """What the look is compared with. `earlier` is the host's manifest at its last look's revision; `later` are the
+    revisions that came after `revision` meanwhile."""
 
     revision: str
     definition: Definition
     desired: DesiredManifest
     earlier: DesiredManifest | None
+    later: frozenset[str] = frozenset()
 
 
 def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
@@ -50,20 +53,20 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
     with fenced_write(claim):
         # Held until the end: a host that is decommissioned meanwhile is retired after this, not before.
         host = Host.objects.select_for_update(no_key=True).get(pk=look.host.pk)
-        if host.state != Host.ACTIVE:
-            look = replace(
-                look, status="unknown", reason=reasons.DECOMMISSIONED, detail="decommissioned meanwhile"
-            )
         state, _ = HostState.objects.select_for_update().get_or_create(
             host=look.host, defaults={"status": "unknown"}
         )
         if HostScan.objects.filter(scan=scan, host=look.host).exists():
             return
-        stale = state.tried_at is not None and state.tried_at > look.started_at
+        is_news = state.tried_at is None or state.tried_at <= look.started_at
+        if host.state != Host.ACTIVE:
+            look = _not_used(look, reasons.DECOMMISSIONED, "it was decommissioned meanwhile")
+        elif look.status != "unknown" and (why := _outdated(host, state, look, against)):
+            look, is_news = _not_used(look, reasons.OUTDATED, why), False
         judged: list[Judged] = []
-        if look.status != "unknown" and not stale:
-            judged = _record_observation(state, look, against)
-        if not stale:
+        if look.status != "unknown":
+            judged = _record_observation(host, state, look, against)
+        if is_news:
             HostState.objects.filter(pk=state.pk).update(
                 status=look.status, reason=look.reason[:200], tried_at=look.started_at
             )
@@ -81,7 +84,29 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
         count_items(claim=claim, done=1)
 
 
-def _record_observation(state: HostState, look: Look, against: Against) -> list[Judged]:
+def _outdated(host: Host, state: HostState, look: Look, against: Against) -> str:
+    """Why this look says nothing any more about how the host stands now; empty where it does.
+
+    Base and definition move while hosts are looked at. What was seen before they moved, judged by how they are
+    now, would be called drift; and what they were before, judged once more, would take back what is known.
+    """
+    if state.tried_at is not None and state.tried_at > look.started_at:
+        return "a later look at it was recorded first"
+    if state.revision in against.later:
+        return f"it was compared with a later revision, {state.revision[:12]}, meanwhile"
+    if host.version != look.host.version:
+        return "its record was changed while it was looked at"
+    deployed = Deployment.objects.filter(hosts__contains=[host.name], deployed_at__gt=look.started_at)
+    if (deployment := deployed.first()) is not None:
+        return f"something was deployed there while it was looked at ({deployment})"
+    return ""
+
+
+def _not_used(look: Look, reason: str, detail: str) -> Look:
+    return replace(look, status="unknown", reason=reason, detail=detail)
+
+
+def _record_observation(host: Host, state: HostState, look: Look, against: Against) -> list[Judged]:
     base = load_states(state.base)
     still_open = Occurrence.objects.filter(host=look.host, ended_at=None).values_list(
         "finding__resource", flat=True
@@ -105,15 +130,15 @@ def _record_observation(state: HostState, look: Look, against: Against) -> list[
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
     _replace_verdicts(look, judged)
     update_findings(look=look, against=against, judged=judged, before_at=before_at)
-    facts = {**look.host.facts, **look.observation.facts}
-    if facts != look.host.facts:
-        Host.objects.filter(pk=look.host.pk).update(facts=facts)
+    facts = {**host.facts, **look.observation.facts}
+    if facts != host.facts:
+        Host.objects.filter(pk=host.pk).update(facts=facts)
     return judged
 
 
 def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
-    since = dict(ResourceVerdict.objects.filter(host=look.host).values_list("resource", "since"))
-    same = dict(ResourceVerdict.objects.filter(host=look.host).values_list("resource", "verdict"))
+    rows = ResourceVerdict.objects.filter(host=look.host).values_list("resource", "verdict", "since")
+    since = {(resource, verdict): at for resource, verdict, at in rows}
     ResourceVerdict.objects.filter(host=look.host).delete()
     ResourceVerdict.objects.bulk_create(
         ResourceVerdict(
@@ -122,7 +147,7 @@ def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
             verdict=item.verdict.value,
             reason=item.judgement.reason[:300],
             hidden=item.hidden[:300],
-            since=since[item.resource] if same.get(item.resource) == item.verdict.value else look.started_at,
+            since=since.get((item.resource, item.verdict.value), look.started_at),
         )
         for item in judged
         if item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)

@@ -5,24 +5,28 @@ this thread, which writes each host in a fenced transaction of its own. So a bat
 what was recorded, and looks only at the rest.
 """
 
+import asyncio
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from common import clock
 from common.services.jobs import Claim, LeaseKeeper, LostLease
 from deployments.collector import reasons
-from deployments.collector.question import Limits, Question
+from deployments.collector.question import Limits, Observation, Question
 from deployments.collector.reasons import code_of
 from deployments.core.definition.model import DefinitionError, DesiredManifest
 from deployments.core.states import Absent, Present, State
-from deployments.queries.definitions import definition_at, desired_for, head_revision
+from deployments.queries.definitions import definition_at, desired_for, head_revision, repository
 from deployments.transport.base import Transport, TransportFailure
 from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
@@ -35,6 +39,9 @@ from inventory.queries.hosts import host_view
 from inventory.services.credentials import open_credentials
 
 log = structlog.get_logger()
+RECORD_ATTEMPTS = 5
+TRY_AGAIN = ("40P01", "40001")  # PostgreSQL's codes for a deadlock and for a serialization failure
+WAITING_RESULTS = 20
 
 
 def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
@@ -49,23 +56,57 @@ def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
         while (result := results.get()) is not None:
             if isinstance(result, Exception):
                 raise result
-            ended_at, found = result
-            host = hosts[found.target.context]
-            look = _look(host, found, ended_at)
-            record_look(claim=claim, scan=scan, look=look, against=against[host.pk])
+            host = hosts[result.target.context]
+            compared = replace(against[host.pk], later=_later_than(against[host.pk].revision))
+            _record(claim=claim, scan=scan, look=_look(host, result), against=compared)
     finally:
         stopping.set()
     if keeper.lost:
         raise LostLease(f"batch {claim.batch_id} was taken over or cancelled")
 
 
-Results = queue.Queue["tuple[datetime, HostResult] | Exception | None"]
+def _record(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
+    """Record a look, again where the database found a deadlock. One that can't be recorded makes its own host
+    unknown, and no other: whatever a host shows, the rest of the batch is looked at.
+    """
+    for attempt in range(1, RECORD_ATTEMPTS + 1):
+        try:
+            record_look(claim=claim, scan=scan, look=look, against=against)
+            return
+        except (LostLease, InterfaceError):
+            raise
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) not in TRY_AGAIN or attempt == RECORD_ATTEMPTS:
+                raise
+            time.sleep(0.05 * attempt)
+        except Exception as error:
+            if look.reason == reasons.INTERNAL:
+                raise
+            log.exception("what a host showed can't be recorded", host=look.host.name, scan=str(scan))
+            look = replace(
+                look,
+                status="unknown",
+                reason=reasons.INTERNAL,
+                detail=f"what it showed can't be recorded ({type(error).__name__})",
+                observation=Observation({}),
+            )
+
+
+def _later_than(revision: str) -> frozenset[str]:
+    """The revisions that came after this one while hosts were looked at."""
+    return frozenset() if head_revision() == revision else repository().later_than(revision)
+
+
+Results = queue.Queue["HostResult | Exception | None"]
 
 
 def _look_at_all(
     hosts: dict[UUID, Host], against: dict[UUID, Against], *, cancelled: Callable[[], bool]
 ) -> Results:
-    """Start looking, in a thread; what comes back is each result and when it was there, an exception, at last None."""
+    """Start looking, in a thread; what comes back is each result, an exception if looking broke, at last None.
+
+    Looking waits while many results wait to be recorded: a host may show as much as its limits allow.
+    """
     results: Results = queue.Queue()
     targets = [_target(host, against[pk]) for pk, host in hosts.items()]
     scan = NetworkScan(
@@ -77,13 +118,18 @@ def _look_at_all(
         attempts=2,
     )
 
+    async def hand_over(result: HostResult) -> None:
+        while results.qsize() >= WAITING_RESULTS and not cancelled():
+            await asyncio.sleep(0.05)
+        results.put(result)
+
     def look() -> None:
         try:
             run(
                 scan_targets(
                     targets,
                     scan,
-                    on_result=lambda result: results.put((clock.now(), result)),
+                    on_result=hand_over,
                     concurrency=settings.SCAN_CONCURRENCY,
                     cancelled=cancelled,
                 )
@@ -173,11 +219,11 @@ class WantedByDigest:
         return _sha256(state) != self._expected.get(resource)
 
 
-def _look(host: Host, result: HostResult, ended_at: datetime) -> Look:
+def _look(host: Host, result: HostResult) -> Look:
     return Look(
         host=host,
         view=host_view(host),
-        started_at=ended_at - timedelta(seconds=result.seconds),
+        started_at=datetime.fromtimestamp(result.ended_at - result.seconds, UTC),
         seconds=result.seconds,
         status=result.status,
         reason=code_of(result.reason or ""),

@@ -280,6 +280,25 @@ def test_too_many_entries_make_the_listing_unknown_and_never_absent() -> None:
     assert found.state_of("file:/d/77") == Unknown("over limit: more than 10 entries")
 
 
+def test_too_many_undeclared_entries_are_unknown_and_declared_ones_are_still_known() -> None:
+    entries = {b"/d/%d" % number: Node() for number in range(20)}
+    host = FakeHost({b"/d": Node("d"), b"/e": Node("d"), b"/e/x": Node(), **entries})
+    asked = Question.of([f"file:/d/{number}" for number in range(10)], ["/d", "/e"])
+    assert look(asked, host, limits=Limits(undeclared=11)).listed == {"/d": None, "/e": None}
+    found = look(asked, host, limits=Limits(undeclared=9))
+    assert found.listed == {"/d": "over limit: more than 9 undeclared entries", "/e": None}
+    assert isinstance(found.states["file:/d/9"], Present)
+    assert found.state_of("file:/d/10") == Unknown("over limit: more than 9 undeclared entries")
+    assert isinstance(found.states["file:/e/x"], Present)
+
+
+def test_a_path_longer_than_a_system_call_takes_is_a_problem_and_not_a_resource() -> None:
+    deep = b"/d" + b"/x" * 2500
+    found = look(Question.of([], ["/d"]), FakeHost({b"/d": Node("d"), deep: Node(), b"/d/ok": Node()}))
+    assert set(found.states) == {"file:/d/ok"}
+    assert found.problems == (f"over limit: a path of {len(deep)} bytes",)
+
+
 def test_a_name_that_is_not_utf8_is_a_problem_and_not_a_crash() -> None:
     host = FakeHost({b"/d": Node("d"), b"/d/\xff\x1b[31m": Node(), b"/d/ok": Node()})
     found = look(Question.of([], ["/d"]), host)

@@ -41,7 +41,13 @@ def fleet(repository: Repository) -> GitFleet:
 
 
 def report(fleet: GitFleet, *names: str, **more: Any) -> Deployment:
-    values = {"revision": fleet.repository.head, "hosts": list(names or fleet.hosts), **more}
+    """Somebody else's pusher says so, of a moment between the looks before and after."""
+    values = {
+        "revision": fleet.repository.head,
+        "hosts": list(names or fleet.hosts),
+        "deployed_at": fleet.now,
+    }
+    values |= more
     deployment, _ = report_deployment(actor=program("cy"), **values)
     work("move-base")
     return deployment
@@ -113,7 +119,7 @@ def test_a_late_report_still_moves_what_the_later_one_did_not_name(fleet: GitFle
     fleet.repository.replace("base/resources.yaml", "one", "two")
     middle = fleet.repository.head
     fleet.repository.replace("base/templates/app.j2", "limit 10", "limit 20")
-    report(fleet, resources=["file:/etc/app.conf"])
+    report(fleet, resources=["file:/etc/app.conf"], deployed_at=clock.now())
     conf = agreed("web-1", "/etc/app.conf")
     motd = agreed("web-1", "/etc/motd")
     report(fleet, revision=middle, deployed_at=clock.now() - timedelta(hours=1))

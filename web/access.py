@@ -19,6 +19,7 @@ from common.core import roles
 from common.core.actor import Actor
 from common.core.errors import FoldbackError, NotFound
 from common.models import Person
+from web.core.refusals import heading, plain
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -88,11 +89,16 @@ def public(*methods: str) -> Callable[[View], View]:
 
 def refused(request: Any, error: FoldbackError) -> HttpResponse:
     """What went wrong as a page, or as a fragment where htmx asked for one."""
-    context = {"error": error, "typed": typed_texts(request)}
+    context = {
+        "heading": heading(error.status, error.title),
+        "detail": plain(error.detail),
+        "errors": [(one.pointer.lstrip("/?"), one.detail) for one in error.errors[:20]],
+        "typed": typed_texts(request),
+    }
     if request.htmx:
         return render(request, "components/refused.html", context, status=error.status)
     if isinstance(error, NotFound):
-        return render(request, "errors/404.html", {"detail": error.detail}, status=404)
+        return render(request, "errors/404.html", {"detail": plain(error.detail)}, status=404)
     return render(request, "errors/refused.html", context, status=error.status)
 
 

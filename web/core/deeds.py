@@ -47,7 +47,7 @@ def deed(action: str) -> str:
 def deed_detail(data: Mapping[str, Any]) -> str:
     """What a ledger entry says beyond the deed, on one line: its reason first, else what it is about."""
     for name in ("reason", "why", "comment"):
-        if text := str(data.get(name) or "").strip():
+        if text := " ".join(str(data.get(name) or "").split()):
             return text
     parts = []
     if data.get("revision") or data.get("commit"):

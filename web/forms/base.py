@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from common.core.errors import FoldbackError
+from web.core.refusals import capitalised, plain
 
 
 class ConsoleForm(forms.Form):
@@ -24,20 +25,13 @@ class ConsoleForm(forms.Form):
                 self.add_error(field, capitalised(one.detail))
                 told = True
         if not told:
-            self.add_error(None, error.detail)
+            self.add_error(None, plain(error.detail))
 
     def _field_of(self, pointer: str) -> str | None:
         name = pointer.lstrip("/").partition("/")[0]
         name = self.pointers.get(name, name)
         field = self.fields.get(name)
         return name if field is not None and not field.widget.is_hidden else None
-
-
-def capitalised(text: str) -> str:
-    """A sentence of its own, out of what was the end of one."""
-    if text.partition(" ")[0].isalpha():  # `role=` stays as it is typed
-        text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?", "!")) else text + "."
 
 
 class SelectorField(forms.CharField):

@@ -18,6 +18,7 @@ from drift.services.decisions import MAX_FINDINGS, refuse_unless_open
 from drift.services.fold_ground import Ground, stand_on
 from drift.services.proposals import PlacementPreview, placements_for, prepare_fold_back
 from web.core.patches import FilePatch, parse_patch
+from web.core.refusals import plain
 from web.core.sentences import plural
 from web.queries.changes import EffectView, effect_view
 
@@ -128,7 +129,7 @@ def fold_back_options(findings: list[Finding]) -> FoldBackOptions:
             proposal = prepare_fold_back(findings=findings)
             found.revision, found.proposal = proposal.base_revision, proposal_view(proposal)
     except FoldbackError as error:
-        found.problem = error.detail
+        found.problem = plain(error.detail)
     return found
 
 

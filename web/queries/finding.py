@@ -148,7 +148,9 @@ class Progress:
 def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) -> FindingPage:
     counted: Any = findings_with_counts().select_related("supersedes").get(pk=finding.pk)
     occurrences = list(
-        finding.occurrences.select_related("host").order_by("ended_at", "host__name")[: MOST_OCCURRENCES + 1]
+        finding.occurrences.filter(life=counted.reopened)
+        .select_related("host")
+        .order_by("ended_at", "host__name")[: MOST_OCCURRENCES + 1]
     )
     rows = [OccurrenceRow(o, modified_at(o)) for o in occurrences[:MOST_OCCURRENCES]]
     times = sorted(row.modified_at for row in rows if row.modified_at and row.occurrence.ended_at is None)

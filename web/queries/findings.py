@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -174,6 +174,13 @@ def verdict_of(finding: Any) -> str:
     if finding.hosts_conflict:
         return "conflict"
     return "pending" if finding.hosts_open == finding.hosts_waiting else "drifted"
+
+
+def hosts_with_open_findings() -> int:
+    """Active hosts on which something is out of band that nobody has decided on."""
+    return Occurrence.objects.filter(ended_at=None, finding__state="open", host__state=Host.ACTIVE).aggregate(
+        n=Count("host", distinct=True)
+    )["n"]
 
 
 def open_count(most: int = 1000) -> int:

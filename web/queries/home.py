@@ -18,6 +18,7 @@ from drift.models import Finding, Scan
 from drift.queries.findings import findings_with_counts
 from drift.queries.fleet import Coverage, Debt, coverage, debt, last_looks
 from inventory.models import Credential, Host, HostKey
+from web.queries.findings import hosts_with_open_findings
 from web.queries.fleet import hosts_by_verdict
 from web.queries.jobs import JobBar, running_jobs
 
@@ -38,6 +39,7 @@ class FirstStep:
 class Home:
     coverage: Coverage
     debt: Debt
+    open_hosts: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
     to_approve: list[Change]
@@ -63,6 +65,7 @@ def home(*, actor: Actor, now: datetime) -> Home:
     return Home(
         coverage=standing,
         debt=debt(),
+        open_hosts=hosts_with_open_findings(),
         verdicts=hosts_by_verdict(now),
         reasons=last_looks(),
         to_approve=list(waiting_for(actor)[:SHOWN]),

@@ -21,6 +21,7 @@ from drift.services.decisions import refresh_decision, withdraw_decision
 from drift.services.proposals import prepare_refresh
 from drift.services.waivers import end_waiver
 from web.access import PageRequest, page
+from web.core.refusals import plain
 from web.forms.changes import ChangeFilterForm
 from web.forms.decisions import ReasonForm, VerdictForm
 from web.queries.changes import (
@@ -173,7 +174,7 @@ def _act(request: PageRequest, found: Change, act: Callable[[], Any], told: str)
     try:
         act()
     except FoldbackError as error:
-        messages.error(request, error.detail)
+        messages.error(request, plain(error.detail))
     else:
         messages.success(request, told)
     return HttpResponseRedirect(_back(request, found))

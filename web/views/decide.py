@@ -17,6 +17,7 @@ from drift.models.decision import FOLD_BACK, WAIVE
 from drift.services.decisions import propose_decision
 from drift.services.proposals import prepare_fold_back
 from web.access import PageRequest, page
+from web.core.refusals import plain
 from web.forms.decisions import FoldBackForm, HandEditForm, WaiveForm
 from web.queries.decide import (
     about_findings,
@@ -92,7 +93,8 @@ def by_hand(request: PageRequest) -> HttpResponse:
     """Where nothing maps back safely, a person edits the definition's files; the effect is shown as for any other."""
     findings = chosen_findings(_references(request))
     typed = dict(zip(request.POST.getlist("path"), request.POST.getlist("text"), strict=False))
-    edit = hand_edit(findings, added=[*request.GET.getlist("path"), *request.POST.getlist("add")])
+    added = [path for path in (*request.GET.getlist("path"), *request.POST.getlist("add")) if path]
+    edit = hand_edit(findings, added=added)
     known = {file.path: file.text for file in edit.files if file.exists}
     typed = {path: as_typed(known.get(path), text) for path, text in typed.items()}
     wants = request.POST.get("action", "")
@@ -116,7 +118,10 @@ def by_hand(request: PageRequest) -> HttpResponse:
                 )
                 return _proposed(request, decision, findings)
         except FoldbackError as error:
-            context["problem"] = error
+            context["problem"] = {
+                "detail": plain(error.detail),
+                "errors": [("", one.detail) for one in error.errors],
+            }
             status = error.status
     context["edit"] = hand_edit(findings, added=[file.path for file in edit.files], typed=typed)
     return _show(request, "by_hand", findings, context, status=_status(form, status))

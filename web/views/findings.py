@@ -16,10 +16,11 @@ from drift.models import Finding
 from drift.queries.fleet import coverage, debt
 from drift.services.findings import claim_finding, unclaim_finding
 from web.access import PageRequest, page
+from web.core.refusals import plain
 from web.core.sentences import drift_sentence
 from web.forms.decisions import VerdictForm
 from web.queries.finding import finding_page, progress
-from web.queries.findings import STATE_GROUPS, FindingFilter, inbox
+from web.queries.findings import STATE_GROUPS, FindingFilter, hosts_with_open_findings, inbox
 from web.views.bars import Bar, decide_bar
 
 
@@ -34,7 +35,10 @@ def finding_list(request: PageRequest) -> HttpResponse:
         "wanted": wanted,
         "groups": [(key, label, _group_url(request, key)) for key, (label, _) in STATE_GROUPS.items()],
         "sentence": drift_sentence(
-            findings=owed.open, hosts=owed.hosts, hosts_total=standing.hosts, unknown=standing.not_looked_at
+            findings=owed.open,
+            hosts=hosts_with_open_findings(),
+            hosts_total=standing.hosts,
+            unknown=standing.not_looked_at,
         ),
         "coverage": standing,
         "debt": owed,
@@ -115,7 +119,7 @@ def claim(request: PageRequest, reference: str) -> HttpResponse:
             claim_finding(actor=request.actor, finding=found)
             messages.success(request, f"{found} is yours: people will ask you about it.")
     except FoldbackError as error:
-        messages.error(request, error.detail)
+        messages.error(request, plain(error.detail))
     return HttpResponseRedirect(reverse("web:finding", args=[found.reference]))
 
 

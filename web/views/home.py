@@ -23,7 +23,7 @@ def _sentence(found: Home) -> str:
     if not standing.hosts:
         return "Nothing to look at yet: there are no hosts."
     open_now = drift_sentence(
-        findings=debt.open, hosts=debt.hosts, hosts_total=standing.hosts, unknown=standing.not_looked_at
+        findings=debt.open, hosts=found.open_hosts, hosts_total=standing.hosts, unknown=standing.not_looked_at
     )
     waiting = len(found.to_approve)
     return sentence(

@@ -14,6 +14,7 @@ from drift.models import Scan
 from drift.queries.reports import drift_report
 from drift.services.scans import create_scan
 from web.access import PageRequest, page
+from web.core.refusals import plain
 from web.forms.scans import ScanForm
 from web.queries.scans import preview_selector, scan_list, scan_page
 
@@ -80,7 +81,7 @@ def cancel(request: PageRequest, reference: str) -> HttpResponse:
         cancel_job(actor=request.actor, job=found.job)
         messages.success(request, f"{found} stops. What has been looked at stays.")
     except FoldbackError as error:
-        messages.error(request, error.detail)
+        messages.error(request, plain(error.detail))
     return HttpResponseRedirect(reverse("web:scan", args=[found.reference]))
 
 

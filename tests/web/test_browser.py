@@ -1,0 +1,166 @@
+"""What pages do with a script: keys, panels, previews, the palette, the theme. In headless Chromium."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Browser, expect
+
+from drift.models import Finding, Scan
+from drift.services.scans import create_scan
+from tests.definitions import GitFleet
+from tests.factories import CAST, acting, person
+from tests.folding import approve, begin, fixed_by_hand, fold
+from tests.web.console import Console, chromium
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium"), pytest.mark.slow]
+
+
+@pytest.fixture
+def fleet(settings: Any, tmp_path: Path, transactional_db: None) -> GitFleet:
+    for name in CAST:
+        person(name)
+    return begin(settings, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's loop runs in this thread
+        yield browser
+
+
+@pytest.fixture
+def ana(fleet: GitFleet, live_server: Any, browser: Browser) -> Iterator[Console]:
+    console = Console(browser, live_server.url)
+    console.sign_in("ana")
+    yield console
+    assert console.complaints == []
+    console.close()
+
+
+def test_findings_are_picked_and_decided_on_together_with_the_keyboard(fleet: GitFleet, ana: Console) -> None:
+    fixed_by_hand(fleet)
+    fixed_by_hand(fleet, "web-3", path="/etc/motd", old="hello", new="bye")
+    ana.go("/findings/")
+    bar = ana.page.locator(".decision-bar")
+    expect(bar).to_contain_text("Select findings to decide on them together.")
+    expect(bar.get_by_role("button", name="Fold back")).to_be_hidden()
+    for key in ("f", "j", "x", "j", "x"):  # the first does nothing: nothing is picked yet
+        ana.page.keyboard.press(key)
+    expect(bar).to_contain_text("2 of 2 on this page selected")
+    ana.page.keyboard.press("f")
+    expect(ana.panel).to_contain_text("Fold back 2 findings on 3 hosts")
+    ana.panel.get_by_role("link", name="Close").click()
+    expect(ana.panel).to_be_hidden()
+    ana.page.keyboard.press("w")
+    ana.panel.get_by_label("Why it may stay for now").fill("both wait for the vendor")
+    ana.panel.get_by_role("button", name="Propose it").click()
+    expect(ana.page.get_by_role("heading", name="Waive 2 findings")).to_be_visible()
+    assert set(Finding.objects.values_list("state", flat=True)) == {"decided"}
+
+
+def test_everything_on_the_page_is_picked_with_one_box(fleet: GitFleet, ana: Console) -> None:
+    fixed_by_hand(fleet)
+    ana.go("/findings/")
+    ana.page.get_by_label("All on this page").check()
+    expect(ana.page.locator(".decision-bar")).to_contain_text("1 of 1 on this page selected")
+
+
+def test_only_the_patch_of_the_chosen_place_is_open(fleet: GitFleet, ana: Console) -> None:
+    finding = fixed_by_hand(fleet)
+    ana.go(f"/findings/{finding.reference}/")
+    ana.page.keyboard.press("f")
+    first, second = ana.panel.locator(".placement").nth(0), ana.panel.locator(".placement").nth(1)
+    expect(first.locator(".diff-frame").first).to_be_visible()
+    expect(second.locator(".diff-frame").first).to_be_hidden()
+    second.get_by_role("radio").check()
+    expect(first.locator(".diff-frame").first).to_be_hidden()
+    expect(second.locator(".diff-frame").first).to_be_visible()
+
+
+def test_letters_typed_into_a_field_are_text_and_no_commands(fleet: GitFleet, ana: Console) -> None:
+    finding = fixed_by_hand(fleet)
+    ana.go(f"/findings/{finding.reference}/")
+    ana.page.keyboard.press("w")
+    field = ana.panel.get_by_label("Why it may stay for now")
+    field.press_sequentially("few words for xj/?")
+    expect(field).to_have_value("few words for xj/?")
+    expect(ana.panel).to_contain_text("Waive 1 finding")
+
+
+def test_a_selector_is_counted_while_it_is_typed(ana: Console) -> None:
+    ana.go("/scans/")
+    ana.page.get_by_label("Which hosts").press_sequentially("web-[1-2]")
+    expect(ana.page.locator("#selector-preview")).to_contain_text("2 of 3 hosts")
+    ana.page.get_by_label("Which hosts").fill("role=[")
+    expect(ana.page.locator("#selector-preview")).to_contain_text("can't be read")
+
+
+def test_search_and_the_palette_are_a_key_away(ana: Console) -> None:
+    ana.go("/hosts/")
+    ana.page.keyboard.press("/")
+    ana.page.keyboard.type("web-2")
+    ana.page.keyboard.press("Enter")
+    expect(ana.page.get_by_role("heading", name="web-2")).to_be_visible()
+    ana.page.keyboard.press("Control+k")
+    ana.page.keyboard.type("chan")
+    ana.page.keyboard.press("Enter")
+    expect(ana.page.get_by_role("heading", name="Changes", exact=True)).to_be_visible()
+
+
+def test_the_theme_changes_at_once_and_is_still_so_on_the_next_page(ana: Console) -> None:
+    ana.go("/")
+    light = ana.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ana.page.get_by_label("You and how this looks").click()
+    ana.page.get_by_role("button", name="Dark").click()
+    assert ana.page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    ana.go("/findings/")
+    assert ana.page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_a_page_that_is_watched_follows_what_others_do(fleet: GitFleet, ana: Console) -> None:
+    finding = fixed_by_hand(fleet)
+    decision = fold(finding)
+    ana.go(f"/findings/{finding.reference}/")
+    expect(ana.step).to_have_text("proposed")
+    approve(decision)
+    expect(ana.step).to_have_text("approved", timeout=15_000)
+
+
+def test_a_running_scan_is_watched_to_its_end(fleet: GitFleet, ana: Console) -> None:
+    scan = create_scan(actor=acting("ana"), selector="web-1")
+    scan.refresh_from_db()
+    ana.go(f"/scans/{scan.reference}/")
+    expect(ana.page.get_by_text("0 of 1 host", exact=True)).to_be_visible()
+    ana.page.get_by_role("button", name="Stop").click()
+    expect(ana.page.locator(".progress")).to_contain_text("cancelled")
+    assert Scan.objects.get(pk=scan.pk).job.state == "cancelled"  # type: ignore[union-attr]
+
+
+def test_when_the_session_has_ended_a_panel_leads_to_the_sign_in_page_and_back(
+    fleet: GitFleet, ana: Console
+) -> None:
+    finding = fixed_by_hand(fleet)
+    ana.go(f"/findings/{finding.reference}/")
+    Session.objects.all().delete()
+    ana.page.keyboard.press("f")
+    expect(ana.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert ana.page.locator("input[name=next]").get_attribute("value") == f"/findings/{finding.reference}/"
+
+
+def test_targets_of_the_quick_log_are_large_enough_for_a_thumb(ana: Console) -> None:
+    ana.page.set_viewport_size({"width": 390, "height": 844})
+    ana.go("/changes/log/")
+    for target in (
+        ana.page.get_by_label("What did you change?"),
+        ana.page.get_by_label("Where"),
+        ana.page.get_by_role("button", name="Log it"),
+    ):
+        box = target.bounding_box()
+        assert box is not None and box["height"] >= 48
+    ana.page.get_by_label("What did you change?").fill("restarted nginx")
+    ana.page.keyboard.press("Enter")
+    expect(ana.messages).to_contain_text("Logged as CHG-")

@@ -5,13 +5,13 @@ one finding. The change is kept as the lines removed and added, not as whole con
 different revisions of a file still share a finding when the edit is the same.
 """
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.core.line_opcodes import opcodes
 from deployments.core.states import Absent, Present, State, canonical_json
 from inventory.core.host_view import HostView
 
@@ -124,7 +124,7 @@ def _hunks(base: str, live: str, placeholders: list[tuple[str, str, bool]]) -> l
     """Lines removed and added, in order, with placeholders; a missing last newline counts as a change."""
     before, after = base.splitlines(keepends=True), live.splitlines(keepends=True)
     hunks = []
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in opcodes(before, after):
         if tag == "equal":
             continue
         removed, names = [], set()

@@ -1,9 +1,10 @@
 """Edits of a tree as a unified diff that `git apply` takes, and as the lines that an approval is about."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+
+from deployments.core.line_opcodes import grouped, opcodes
 
 Edits = Mapping[str, bytes | None]
 """Repository path → new content; None deletes the file."""
@@ -46,7 +47,7 @@ def changed_lines(files: Mapping[str, bytes], edits: Edits) -> Iterator[tuple[st
                     yield path, sign, hashlib.sha256(content).hexdigest()
             continue
         before, after = _lines(old), _lines(new)
-        for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for tag, i1, i2, j1, j2 in opcodes(before, after):
             if tag != "equal":
                 yield from ((path, "-", line) for line in before[i1:i2])
                 yield from ((path, "+", line) for line in after[j1:j2])
@@ -69,8 +70,7 @@ def _file(path: str, old: bytes | None, new: bytes | None, context: int) -> str:
 
 
 def _hunks(before: list[str], after: list[str], context: int) -> Iterator[str]:
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for group in matcher.get_grouped_opcodes(context):
+    for group in grouped(opcodes(before, after), context):
         old, new = _range(group[0][1], group[-1][2]), _range(group[0][3], group[-1][4])
         yield f"@@ -{old} +{new} @@\n"
         for tag, i1, i2, j1, j2 in group:

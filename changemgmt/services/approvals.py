@@ -9,7 +9,7 @@ from changemgmt.core import words
 from changemgmt.core.ownership import why_not_approve
 from changemgmt.core.texts import check_digest, clean_text
 from changemgmt.models import Approval, Change
-from changemgmt.queries.approvals import approvers_for
+from changemgmt.queries.approvals import approvers_for, makers_of
 from changemgmt.services.records import lock_change, move, person_of, void_live_approvals, who_was_last
 from common import clock
 from common.core import roles
@@ -71,6 +71,7 @@ def _decide(
         digest = check_digest(digest)
     with transaction.atomic():
         locked = lock_change(change)
+        _note_makers(locked)
         _check_four_eyes(locked, person)
         if locked.state != "proposed":
             raise Conflict(
@@ -103,6 +104,14 @@ def _decide(
             data=data | ({"reason": reason} if reason else {}),
         )
     return approval
+
+
+def _note_makers(change: Change) -> None:
+    """Write down who is known by now to have made what it decides on, so that the approval is held against them."""
+    makers = sorted(makers_of(change))
+    if change.state == "proposed" and makers != sorted(change.made_by):
+        change.made_by = makers
+        change.save(update_fields=["made_by"])
 
 
 def _check_four_eyes(change: Change, person: Person) -> None:

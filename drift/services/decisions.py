@@ -25,8 +25,8 @@ from drift.core.lifecycles import FINDING
 from drift.core.proposals import Proposal, edits_to_json, waive_digest
 from drift.models import Decision, Finding, Occurrence
 from drift.models.decision import FOLD_BACK, WAIVE
+from drift.queries.makers import people_who_made
 from drift.services.decided import current_findings, lock_findings, reopen
-from drift.services.findings import people_who_made
 
 KINDS = (FOLD_BACK, WAIVE)
 MAX_FINDINGS = 200

@@ -1,6 +1,5 @@
 """Findings and their occurrences, kept in step with what each look at a host showed."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -267,13 +266,3 @@ def unclaim_finding(*, actor: Actor, finding: Finding) -> None:
             raise Conflict(f"{finding} is not claimed by you.")
         record_entry(actor=actor, action="finding.unclaimed", subject=finding)
         finding.refresh_from_db()
-
-
-def people_who_made(findings: Iterable[Finding]) -> set[Any]:
-    """Who made the source changes, as far as known: claimants and owners of the changes that explain them."""
-    people: set[Any] = set()
-    for finding in findings:
-        if finding.claimed_by_id:
-            people.add(finding.claimed_by_id)
-        people |= set(finding.explanations.values_list("change__owner_id", flat=True))
-    return people

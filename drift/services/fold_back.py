@@ -7,7 +7,7 @@ killed anywhere: the commit carries the decision's trailer, so that the next one
 from collections.abc import Sequence
 
 from changemgmt.models import Approval, Change
-from changemgmt.queries.approvals import approval_in_force
+from changemgmt.queries.approvals import approval_in_force, makers_of
 from changemgmt.services.approvals import void_approval
 from changemgmt.services.proposals import complete_change
 from common import clock
@@ -143,6 +143,8 @@ def approval_of(decision: Decision) -> Approval:
     approval = approval_in_force(change, digest=change.digest, now=clock.now())
     if approval is None:
         raise NoLongerApproved("its approval ran out before it was carried out")
+    if approval.four_eyes and approval.approver_id in makers_of(change):
+        raise NoLongerApproved(f"{approval.approver.name}, who approved it, has said since: that was me")
     return approval
 
 

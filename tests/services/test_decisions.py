@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from changemgmt.models import Change
+from changemgmt.queries.approvals import approvers_for
 from changemgmt.services.approvals import approve_change, void_approval
 from common import clock
 from common.core.errors import Conflict, Invalid, NotPermitted, Unprocessable
@@ -25,7 +26,7 @@ from drift.services.findings import claim_finding
 from drift.services.fold_back import record_commit
 from drift.services.proposals import placements_for, prepare_fold_back, prepare_refresh
 from tests.definitions import GitFleet, deliver_events, work
-from tests.factories import acting, host, logged, program
+from tests.factories import acting, host, logged, person, program
 from tests.folding import (
     FILES,
     MANIFEST,
@@ -38,6 +39,7 @@ from tests.folding import (
     jobs,
     now_is,
     refuse,
+    void_reason,
     waive,
 )
 
@@ -290,6 +292,55 @@ def test_a_commit_that_a_scan_sees_before_it_is_recorded_proves_the_finding_and_
     carry_out()
     state, findings, commit = now_is(decision)
     assert (state, findings, commit) == ("completed", ["proven"], fleet.repository.head)
+
+
+# ---- whoever made it says so only after it was proposed
+
+
+def test_who_logs_the_fix_after_it_was_proposed_does_not_approve_it(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    logged("ben", hosts=["web-1", "web-2"], resources=[finding.resource], happened_at=fleet.now)
+    work()
+    with pytest.raises(NotPermitted, match="you made the change"):
+        approve(decision)
+    assert person("ben") not in approvers_for(change_of(decision))
+    approve(decision, "cy")
+    assert change_of(decision).made_by == [person("ben").pk]
+
+
+def test_who_claims_the_finding_after_it_was_proposed_does_not_approve_it(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding)
+    claim_finding(actor=acting("ben"), finding=finding)
+    with pytest.raises(NotPermitted, match="you made the change"):
+        approve(decision)
+
+
+def test_who_says_that_was_me_after_approving_it_has_not_approved_it(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision, head = fold(finding), fleet.repository.head
+    approve(decision)
+    claim_finding(actor=acting("ben"), finding=finding)
+    carry_out()
+    assert now_is(decision)[:2] == ("proposed", ["decided"])
+    assert void_reason(decision) == "Ben, who approved it, has said since: that was me"
+    assert fleet.repository.head == head
+
+
+def test_alone_one_approves_what_one_made_and_the_approval_says_so(
+    fleet: GitFleet, finding: Finding, settings: Any
+) -> None:
+    settings.FOUR_EYES = False
+    decision = fold(finding, who="ben")
+    claim_finding(actor=acting("ben"), finding=finding)
+    approve(decision)
+    carry_out()
+    assert now_is(decision)[0] == "completed"
+    assert not change_of(decision).approvals.get().four_eyes
 
 
 # ---- events late, twice, out of order

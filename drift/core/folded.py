@@ -1,5 +1,7 @@
 """What a definition with the fold-back in it means for hosts, and which edits by hand are refused."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from deployments.core.definition.effect import (
     Effect,
     exhaustive_directories,
 )
+from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
 from deployments.core.definition.placement_model import path_of, undeclared_state
@@ -24,6 +27,7 @@ from deployments.core.states import State, Unknown, project, to_json
 from drift.core.proposals import Edits
 from inventory.core.host_view import HostView
 
+_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]{0,100000}")
 SHOWN_RESOURCES = 500
 MAX_EDITS_BYTES = 1024 * 1024
 PATH_KINDS = ("file", "directory", "symlink")
@@ -98,14 +102,32 @@ def _problem(path: str, before: bytes | None, after: bytes | None) -> str:
         return str(error)
     if path == DEFINITION_FILE:
         return "the settings of the whole definition are not part of a fold-back; commit them in Git"
+    if split_layer(path) is None:
+        return "this is in no layer of the definition; what else lies in the repository is not part of a fold-back"
     if after is None:
         return "" if before is not None else "there is no such file to delete"
-    if _secrets(after) > _secrets(before or b""):
+    if _brings_a_secret(before or b"", after):
         return "this holds what looks like a secret, or a place where one was redacted; secrets are never folded back"
     return ""
 
 
-def _secrets(content: bytes) -> int:
+def _brings_a_secret(before: bytes, after: bytes) -> bool:
+    """Whether something that looks like a secret, or a placeholder of one, is in `after` and was not in `before`.
+
+    One in place of another is new as well, so it is not enough to count them: no line that is new may hold one, and
+    where a private key is, the blocks of it must be those that were there.
+    """
+    old, new = (content.decode("utf-8", errors="replace") for content in (before, after))
+    lines = Counter(new.splitlines()) - Counter(old.splitlines())
+    added = "\n".join(lines.elements())
+    return (
+        _secrets(new) > _secrets(old)
+        or any(_secrets(line) for line in lines)
+        or _secrets(added) > 0
+        or not set(_KEY_BLOCK.findall(new)) <= set(_KEY_BLOCK.findall(old))
+    )
+
+
+def _secrets(text: str) -> int:
     """What looks like a secret, and placeholders of what was one."""
-    text = content.decode("utf-8", errors="replace")
     return redact(text).count + text.count(PLACEHOLDER)

@@ -106,6 +106,35 @@ def test_edits_outside_the_layers_are_refused(path: str) -> None:
         refuse_unsafe_edits({}, {path: b"x"})
 
 
+@pytest.mark.parametrize(
+    "path",
+    [".github/workflows/deploy.yml", ".gitlab-ci.yml", "Makefile", "environments/prod/roles/x", "base"],
+)
+def test_what_lies_outside_the_layers_is_not_edited_by_a_fold_back(path: str) -> None:
+    with pytest.raises(Unprocessable, match="in no layer"):
+        refuse_unsafe_edits({path: b"before"}, {path: b"after"})
+    with pytest.raises(Unprocessable, match="in no layer"):
+        refuse_unsafe_edits({path: b"before"}, {path: None})
+
+
+_KEY = "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("password = correcthorsebattery\n", "password = anotherhorsebattery\n"),
+        ("a = 1\napi_key = abcdefabcdef\n", "api_key = abcdefabcdeg\na = 1\n"),
+        (_KEY.format("MIIBOgIBAAJB"), _KEY.format("MIIBOgIBAAJC")),
+        ("token: [redacted]\n", "other_token: [redacted]\n"),
+    ],
+    ids=["a password", "moved besides", "a key", "a placeholder"],
+)
+def test_one_secret_in_place_of_another_is_refused(before: str, after: str) -> None:
+    with pytest.raises(Unprocessable, match="secret"):
+        refuse_unsafe_edits({"base/files/x": before.encode()}, {"base/files/x": after.encode()})
+
+
 def test_a_secret_that_is_in_the_file_already_does_not_stand_in_the_way_of_another_edit() -> None:
     before = {"base/files/x": b"password = correcthorsebattery\n"}
     refuse_unsafe_edits(before, {"base/files/x": b"password = correcthorsebattery\nlimit 10\n"})

@@ -29,7 +29,8 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 def _count(place: Place, request: HttpRequest) -> Callable[[], int] | int:
     """Asked for by the template only, so that a fragment or an error page costs no query."""
-    if place.key != "drift" or not request.user.is_authenticated:
+    user = getattr(request, "user", None)  # None on the API's own pages, for somebody who is not signed in
+    if place.key != "drift" or user is None or not user.is_authenticated:
         return 0
     return cache(open_count)
 

@@ -142,7 +142,7 @@ def spans(draw: Any) -> str:
 ranges = st.lists(spans(), min_size=1, max_size=3).map(lambda items: f"[{','.join(items)}]")
 literals = st.sampled_from(["web-", "db", "1", "0", ".eu", "x"])
 patterns = st.lists(st.one_of(literals, ranges, st.just("*")), min_size=1, max_size=4).map("".join)
-range_patterns = st.lists(st.one_of(literals, ranges), min_size=1, max_size=3).map("".join)
+range_patterns = st.lists(st.one_of(literals, ranges), min_size=1, max_size=2).map("".join)
 terms = st.one_of(
     st.tuples(st.sampled_from(["role=", "env=", "team=", "-role=", "-env=", "-team="]), words).map("".join),
     st.tuples(st.sampled_from(["", "name=", "-", "-name="]), patterns).map("".join),

@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     _route("hosts/<str:name>/", hosts.host, "host"),
     _route("findings/", findings.finding_list, "findings"),
     _route("findings/<str:reference>/", findings.finding, "finding"),
+    _route("findings/<str:reference>/hosts/", findings.hosts, "finding-hosts"),
     _route("findings/<str:reference>/claim/", findings.claim, "finding-claim"),
     _route("findings/<str:reference>/progress/", findings.finding_progress, "finding-progress"),
     _route("decide/fold-back/", decide.fold_back, "decide-fold-back"),

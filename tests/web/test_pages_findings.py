@@ -297,6 +297,24 @@ def test_a_finding_takes_the_same_number_of_queries_on_few_hosts_and_on_many(fle
     assert queries(window("ana"), url(finding)) <= few
 
 
+def test_all_hosts_of_a_finding_are_listed_by_pages(fleet: GitFleet, finding: Finding) -> None:
+    for number in range(230):
+        one = host(f"edge-{number:03}")
+        finding.occurrences.create(
+            host=one,
+            verdict="drifted",
+            **dict.fromkeys(("base", "head", "live"), {"value": "absent"}),
+            first_seen_at=fleet.now,
+            last_seen_at=fleet.now,
+        )
+    mine = window("ana")
+    text = page(mine, url(finding))
+    assert "and 212 more hosts: all 232" in text and "edge-019" in text and "edge-020 drifted" not in text
+    first = mine.get(url(finding, "hosts/"))
+    assert "edge-199" in read(first) and "web-1" not in read(first)
+    assert "web-1" in read(mine.get(further(first)))
+
+
 def test_what_could_not_be_looked_at_is_no_verdict_of_a_finding(fleet: GitFleet, finding: Finding) -> None:
     fleet.live["web-1"]["/etc/app.conf"] = Unknown("denied")
     fleet.look("web-1")

@@ -31,6 +31,7 @@ hosts                   GET   yes yes yes yes
 host                    GET   yes yes yes yes
 findings                GET   yes yes yes yes
 finding                 GET   yes yes yes yes
+finding-hosts           GET   yes yes yes yes
 finding-claim           POST  yes yes no  yes
 finding-progress        GET   yes yes yes yes
 decide-fold-back        GET   yes yes no  yes

@@ -13,6 +13,7 @@ _KINDS = {
     "replaced": "Replaced by hand",
 }
 _NOTHING = "(none)"
+_LONGEST_LINE = 240
 # What says nothing beyond "it was made": shown on the finding's page, not in the inbox.
 _OF_EVERY_NEW_FILE = ("owner", "group")
 
@@ -28,7 +29,7 @@ def small_diff(summary: Mapping[str, Any], most: int = 6) -> SmallDiff:
     """The lines removed and added, with the placeholders of host values marked as the hosts' own."""
     rows: list[Row] = []
     for hunk in summary.get("hunks") or []:
-        removed, added = "".join(hunk["removed"]), "".join(hunk["added"])
+        removed, added = ("".join(map(_short, hunk[side])) for side in ("removed", "added"))
         found = [
             row for row in inline_diff(removed, added, 0, host_values=_placeholders(removed + added))
             if row.kind != "gap"
@@ -37,6 +38,11 @@ def small_diff(summary: Mapping[str, Any], most: int = 6) -> SmallDiff:
             rows.append(Row("gap"))
         rows += found
     return SmallDiff(rows[:most], max(0, len(rows) - most))
+
+
+def _short(line: str) -> str:
+    """A line as far as a card has room for it; the whole is on the finding's page."""
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…\n"
 
 
 def _placeholders(text: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse
 
 from changemgmt.models import Change
@@ -17,12 +18,14 @@ from inventory.models import Host
 from web.core.attributes import AttributeRow, attribute_rows
 from web.core.diffs import Row, Summary, ThreeRow, inline_diff, side_by_side, summary
 from web.core.finding_text import finding_sentence
+from web.core.sentences import listed
 from web.core.steps import Step, finding_steps
+from web.paging import Page, paged
 from web.queries.changes import DecisionView, Event, decision_view, timeline
 from web.queries.findings import verdict_of
 from web.queries.jobs import ALIVE, JobBar, job_bar, scan_bar
 
-MOST_OCCURRENCES = 50
+MOST_OCCURRENCES = 20
 MOST_PEERS = 200
 COMPARED = 50
 _OVER = ("proven", "vanished", "unmanaged", "retired", "superseded")
@@ -90,9 +93,14 @@ class Peers:
 
     @property
     def noun(self) -> str:
+        return f"host {self.told}" if self.roles else "host"
+
+    @property
+    def told(self) -> str:
+        """`with the role web`, `with the roles edge and cache`; empty where hosts share none."""
         if not self.roles:
-            return "host"
-        return f"host with the role {self.roles[-1]}"
+            return ""
+        return f"with the role{'' if len(self.roles) == 1 else 's'} {listed(self.roles)}"
 
 
 @dataclass
@@ -198,6 +206,13 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
         why_not_propose=_why_not_propose(counted.state, actor),
         progress=progress(finding, latest, now=now, actor=actor),
     )
+
+
+def finding_hosts(request: HttpRequest, finding: Finding) -> tuple[Page[Occurrence], list[OccurrenceRow]]:
+    """Every host of the finding in its present life, by pages."""
+    found = finding.occurrences.filter(life=finding.reopened).select_related("host")
+    page = paged(request, found, by="host__name", size=200, noun="host")
+    return page, [OccurrenceRow(row, modified_at(row)) for row in page.rows]
 
 
 def _current(decisions: list[Decision], state: str) -> Decision | None:

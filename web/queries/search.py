@@ -52,11 +52,7 @@ def search(text: str) -> Found:
     )
     findings = list(Finding.objects.filter(resource__icontains=text).order_by("-number")[: MOST + 1])
     newest = Change.objects.order_by("-number").values_list("number", flat=True).first() or 0
-    titled = Q(title__icontains=text, number__gt=newest - NEWEST_CHANGES)
-    named = Q(hosts__contains=[text]) | Q(resources__contains=[text if ":" in text else f"file:{text}"])
-    changes = list(
-        Change.objects.filter(titled | named).select_related("owner").order_by("-number")[: MOST + 1]
-    )
+    changes = _changes(text, newest)
     lists: dict[str, list[Any]] = {"hosts": hosts, "findings": findings, "changes": changes}
     return Found(
         hosts=hosts[:MOST],
@@ -65,3 +61,16 @@ def search(text: str) -> Found:
         more=tuple(name for name, rows in lists.items() if len(rows) > MOST),
         only_newest=newest > NEWEST_CHANGES,
     )
+
+
+def _changes(text: str, newest: int) -> list[Change]:
+    """By title among the newest, and by whole host name or resource among all: a query each, as each has its index."""
+    found: dict[int, Change] = {}
+    for wanted in (
+        Q(title__icontains=text, number__gt=newest - NEWEST_CHANGES),
+        Q(hosts__contains=[text]),
+        Q(resources__contains=[text if ":" in text else f"file:{text}"]),
+    ):
+        rows = Change.objects.filter(wanted).select_related("owner").order_by("-number")
+        found |= {change.number: change for change in rows[: MOST + 1]}
+    return [found[number] for number in sorted(found, reverse=True)][: MOST + 1]

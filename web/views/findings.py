@@ -13,14 +13,14 @@ from common.api.views import find_by_reference
 from common.core import roles
 from common.core.errors import FoldbackError
 from drift.models import Finding
-from drift.queries.fleet import coverage, debt
+from drift.queries.fleet import coverage
 from drift.services.findings import claim_finding, unclaim_finding
 from web.access import PageRequest, page
 from web.core.refusals import plain
 from web.core.sentences import drift_sentence
 from web.forms.decisions import VerdictForm
-from web.queries.finding import finding_page, progress
-from web.queries.findings import STATE_GROUPS, FindingFilter, hosts_with_open_findings, inbox
+from web.queries.finding import finding_hosts, finding_page, progress
+from web.queries.findings import STATE_GROUPS, FindingFilter, counts_by_state, hosts_with_open_findings, inbox
 from web.views.bars import Bar, decide_bar
 
 
@@ -29,19 +29,19 @@ def finding_list(request: PageRequest) -> HttpResponse:
     now = clock.now()
     wanted = _filter(request)
     found = inbox(request, wanted, actor=request.actor)
-    standing, owed = coverage(now), debt()
+    standing, counts = coverage(now), counts_by_state()
     context = {
         "found": found,
         "wanted": wanted,
         "groups": [(key, label, _group_url(request, key)) for key, (label, _) in STATE_GROUPS.items()],
         "sentence": drift_sentence(
-            findings=owed.open,
+            findings=counts.get("open", 0),
             hosts=hosts_with_open_findings(),
             hosts_total=standing.hosts,
             unknown=standing.not_looked_at,
         ),
         "coverage": standing,
-        "debt": owed,
+        "counts": counts,
         "bar": _selection_bar(request, wanted) if any(card.is_open for card in found.cards) else None,
         "now": now,
     }
@@ -83,6 +83,13 @@ def finding(request: PageRequest, reference: str) -> HttpResponse:
         context["verdict_form"] = VerdictForm(initial={"digest": found.decision.change.digest})
         context["back"] = reverse("web:finding", args=[found.finding.reference])
     return render(request, "findings/finding.html", context)
+
+
+@page(GET="read")
+def hosts(request: PageRequest, reference: str) -> HttpResponse:
+    found = _find(reference)
+    page_of, rows = finding_hosts(request, found)
+    return render(request, "findings/hosts.html", {"finding": found, "page": page_of, "rows": rows})
 
 
 @page(GET="read")

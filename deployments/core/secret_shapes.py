@@ -16,8 +16,10 @@ PLACEHOLDER = "[redacted]"
 _PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9 ]{0,40} )?PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END (?:[A-Z0-9 ]{0,40} )?PRIVATE KEY(?: BLOCK)?-----")
 
+# nginx's proxy_pass and its like name an upstream.
+_PASS = r"(?<![a-z])(?<!proxy_)(?<!fastcgi_)(?<!uwsgi_)(?<!scgi_)(?<!grpc_)(?<!memcached_)(?:pass|pw)"
 _SECRET_WORD = (
-    r"(?:pass[_-]?(?:word|wd|phrase|code)|passwd|pwd|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
+    rf"(?:pass[_-]?(?:words?|wd|phrases?|code)|passwd|pwd|{_PASS}|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     r"|account[_-]?key|private[_-]?key|secret[_-]?key|shared[_-]?key|encryption[_-]?key|signing[_-]?key|master[_-]?key"
     r"|auth[_-]?key|authtoken|sas[_-]?key|credentials?|rootpw|bindpw|requirepass|masterauth|psk|_auth)"
 )
@@ -26,13 +28,25 @@ _KEY_BODY = rf"[\w.-]{{0,80}}?{_SECRET_WORD}(?:[_-]?(?:data|value|base64|b64|\d{
 _KEY = rf"(?<![\w.-]){_KEY_BODY}"
 _QUOTED = r"\"(?:[^\"\\\n]|\\.){1,4000}\"|'(?:[^'\\\n]|\\.){1,4000}'"
 _ASSIGNMENT = re.compile(
-    rf"(?P<before>{_KEY}[\"']?[ \t]{{0,40}}(?:=>|:=|\?=|==?|:)[ \t]{{0,40}})(?P<value>{_QUOTED}|[^\s,;\"'<>&|]{{1,4000}})",
+    rf"(?P<before>{_KEY}[\"']?[ \t]{{0,40}}(?:=>|:=|\?=|==?|:)[ \t]{{0,40}})"
+    # the last: a quote that is not closed on its line
+    rf"(?P<value>{_QUOTED}|[^\s,;\"'<>&|]{{1,4000}}|[\"'][^\"'\n]{{1,4000}}(?=\n|\Z))",
     re.IGNORECASE,
 )
 _YAML_BLOCK = re.compile(
     rf"(?P<before>^(?P<indent>[ \t]{{0,60}})(?:- )?[\"']?{_KEY}[\"']?[ \t]{{0,10}}:[ \t]{{0,10}}[|>][+-]?[0-9]?[ \t]{{0,10}}\n)"
     r"(?P<value>(?:(?P=indent)[ \t]+[^\n]*(?:\n|\Z))+)",
     re.IGNORECASE | re.MULTILINE,
+)
+# The value on the next line, or a list of them.
+_YAML_NEXT = re.compile(
+    rf"(?P<before>^(?P<indent>[ \t]{{0,60}})(?:- )?[\"']?{_KEY}[\"']?[ \t]{{0,10}}:[ \t]{{0,10}}\n)"
+    r"(?P<value>(?:(?P=indent)[ \t]{0,10}- [^\n:]{1,4000}(?:\n|\Z)){1,1000}|(?P=indent)[ \t]{1,10}[^\s:#-][^\n:]{0,4000}(?:\n|\Z))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_YAML_LIST = re.compile(
+    r"(?P<before>(?<![\w.-])[\w.-]{0,80}?pass(?:words?|wds?|phrases?)[\"']?[ \t]{0,10}[:=][ \t]{0,10})(?P<value>\[[^\]\n]{2,4000}\])",
+    re.IGNORECASE,
 )
 _JSON_AUTH = re.compile(r"(?P<before>\"auth\"[ \t]*:[ \t]*)(?P<value>\"[^\"\n]{1,4000}\")")
 _XML = re.compile(rf"(?P<before><{_KEY}>)(?P<value>[^<\n]{{1,4000}})(?=</)", re.IGNORECASE)
@@ -54,6 +68,14 @@ _NETRC = re.compile(
 _URL = re.compile(
     r"(?P<before>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s/@:\"'<>]{0,200}:)(?P<value>[^\s/\"'<>]{1,1000})(?=@)",
     re.IGNORECASE,
+)
+# Nobody's name is so long: a token in the place of the user, as code hosts take it.
+_URL_TOKEN = re.compile(r"(?P<before>\bhttps?://)(?P<value>[^\s/@:\"'<>]{16,1000})(?=@)", re.IGNORECASE)
+_USER_FLAG = re.compile(
+    r"(?P<before>(?<![\w-])(?:-u|--user|--proxy-user)[ \t=]{1,3}[\"']?[^\s:\"'=/]{1,100}:)(?P<value>(?!\d+(?![^\s\"']))[^\s\"':]{1,1000})"
+)
+_MYSQL_FLAG = re.compile(
+    r"(?P<before>\b(?:mysql|mariadb)[a-z-]{0,20}(?:[ \t]{1,10}[^\s|;&]{1,200}){0,20}?[ \t]{1,10}-p)(?P<value>[^\s\"';|&]{3,1000})"
 )
 _AUTHORIZATION = re.compile(
     r"(?P<before>\bauthorization[\"']?[ \t]{0,10}[:= ][ \t]{0,10}[\"']?(?:bearer|basic|token|digest|apikey)[ \t]{1,10})"
@@ -95,9 +117,14 @@ _NOT_A_SECRET = re.compile(
 )
 _RULES = (
     _YAML_BLOCK,
+    _YAML_NEXT,
+    _YAML_LIST,
     _AUTHORIZATION,
     _BEARER,
     _URL,
+    _URL_TOKEN,
+    _USER_FLAG,
+    _MYSQL_FLAG,
     _WEBHOOK,
     _XML,
     _XML_PAIR,

@@ -1,14 +1,21 @@
 """Findings as people read them: how many hosts, how they stand, and what exactly changed."""
 
+import hashlib
+import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
+from common.core.errors import FoldbackError
+from deployments.core.definition.model import Definition
+from deployments.core.definition.render import desired_resource
 from deployments.core.redaction import redact
+from deployments.core.secret_shapes import PLACEHOLDER
 from deployments.core.states import Absent, Present, State, Unknown, from_json
-from deployments.queries.definitions import definition_at, desired_for, head_revision
+from deployments.queries.definitions import definition_at, head_revision
 from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
 from inventory.queries.hosts import host_view
 
@@ -62,30 +69,45 @@ class Variant:
 def finding_variants(finding: Finding, *, limit: int = 50) -> list[Variant]:
     """Base, head and live with their texts, once for each distinct triple, the most common first.
 
-    Reads the definition (Git), so it is never called inside a transaction. Looks at `limit` occurrences.
+    Reads the definition (Git), so it is never called inside a transaction. Looks at `limit` occurrences, those that
+    are open before those that have ended.
     """
-    occurrences = list(
-        finding.occurrences.select_related("host", "host__team").order_by("ended_at", "host__name")[:limit]
-    )
-    revision = head_revision()
-    definition = definition_at(revision) if revision else None
+    newest = (F("ended_at").desc(nulls_first=True), "host__name")
+    occurrences = list(finding.occurrences.select_related("host", "host__team").order_by(*newest)[:limit])
+    definition = _definition()
     blobs = Blob.objects.in_bulk({d for o in occurrences for d in _digests(o.base, o.head, o.live)})
     variants: dict[tuple[str, ...], Variant] = {}
     for occurrence in occurrences:
         desired = None
         if definition is not None:
-            desired = desired_for(definition, host_view(occurrence.host)).resources.get(finding.resource)
+            desired = desired_resource(definition, host_view(occurrence.host), finding.resource)
         head = _side(occurrence.head, blobs, desired.content if desired else None)
         variant = Variant(
             base=_side(occurrence.base, blobs, None),
             head=head,
             live=_side(occurrence.live, blobs, None),
             attributes=finding.change.get("attributes", {}),
-            values=dict(desired.variables) if desired else {},
+            values=_without_secrets(desired.variables) if desired else {},
         )
         key = (repr(variant.base.state), repr(variant.head.state), repr(variant.live.state))
         variants.setdefault(key, variant).hosts.append(occurrence.host.name)
     return sorted(variants.values(), key=lambda v: -len(v.hosts))
+
+
+def _definition() -> Definition | None:
+    """The head, as far as it can be read: what hosts have can be shown without it."""
+    try:
+        return definition_at(head_revision())
+    except FoldbackError:
+        return None
+
+
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's values as they may be shown: somebody may have put a secret into the definition."""
+    return {
+        name: PLACEHOLDER if redact(f"{name} = {json.dumps(value, default=str)}").count else value
+        for name, value in values.items()
+    }
 
 
 def _digests(*states: dict[str, Any]) -> list[str]:
@@ -110,6 +132,8 @@ def _side(value: dict[str, Any], blobs: dict[str, Blob], content: bytes | None) 
     blob = blobs.get(digest)
     if blob is not None:
         return Side(state, blob.text, redactions=blob.redactions)
+    if content is not None and hashlib.sha256(content).hexdigest() != digest:
+        return Side(state, None, "the definition has moved since this host was looked at")
     if content is not None:
         try:
             redacted = redact(content.decode())

@@ -77,6 +77,23 @@ class HostCountsSerializer(serializers.Serializer[Any]):
     proven = serializers.IntegerField(source="hosts_proven")
 
 
+LISTED_LINES, LISTED_WIDTH = 40, 300
+
+
+def shortened(change: dict[str, Any]) -> dict[str, Any]:
+    """A finding's change as a list shows it: the first lines only, and how many are left out."""
+    hunks, left, omitted = [], LISTED_LINES, 0
+    for hunk in change.get("hunks") or ():
+        kept = {}
+        for side in ("removed", "added"):
+            kept[side] = [line[:LISTED_WIDTH] for line in hunk[side][:left]]
+            omitted += len(hunk[side]) - len(kept[side])
+            left -= len(kept[side])
+        if kept["removed"] or kept["added"]:
+            hunks.append(kept)
+    return {**change, "hunks": hunks, "lines_left_out": omitted} if "hunks" in change else change
+
+
 class FindingSerializer(serializers.ModelSerializer[Finding]):
     url = serializers.SerializerMethodField()
     html_url = serializers.SerializerMethodField()
@@ -85,7 +102,9 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     claimed_by = PersonRef(allow_null=True)
     supersedes = serializers.SerializerMethodField()
     is_explained = serializers.BooleanField()
-    change = serializers.DictField()
+    change = serializers.SerializerMethodField(
+        help_text="what was changed; of long changes a list shows the first lines, and `lines_left_out`"
+    )
 
     class Meta:
         model = Finding
@@ -101,6 +120,9 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     def get_html_url(self, finding: Finding) -> str:
         return f"/findings/{finding.reference}/"
 
+    def get_change(self, finding: Finding) -> dict[str, Any]:
+        return shortened(finding.change)
+
     def get_summary(self, finding: Finding) -> str:
         return describe_change(finding.change)
 
@@ -109,6 +131,7 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
 
 
 class FindingDetailSerializer(FindingSerializer):
+    change = serializers.DictField()  # type: ignore[assignment]
     explanations = ExplanationSerializer(many=True)
     pending_hosts = serializers.ListField(
         child=serializers.CharField(), help_text="hosts that still wait for the fix"

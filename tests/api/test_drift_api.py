@@ -128,3 +128,14 @@ def test_what_is_not_there_is_a_404_problem(path: str) -> None:
     answer = client().get(f"/api/v1/{path}")
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_list_shows_the_first_lines_of_a_long_change_and_the_finding_all_of_them(fleet: Fleet) -> None:
+    fleet.live["web-3"]["/etc/app.conf"] = "".join(f"{'x' * 1000} {number}\n" for number in range(500))
+    fleet.look("web-3")
+    [listed] = client().get("/api/v1/findings/?host=web-3").json()["results"]
+    assert listed["summary"].startswith("edited: 3 lines removed, 500 lines added")
+    assert listed["change"]["lines_left_out"] == 3 + 500 - 40
+    assert max(len(line) for hunk in listed["change"]["hunks"] for line in hunk["added"]) == 300
+    whole = client().get(listed["url"]).json()["change"]
+    assert len(whole["hunks"][0]["added"]) == 500

@@ -35,22 +35,41 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
         )  # fmt: skip
 
 
+LISTED_NAMES = 100
+
+
 class ChangeSerializer(serializers.ModelSerializer[Change]):
+    """As lists show it: of many hosts and resources the first, and how many there are."""
+
     url = serializers.SerializerMethodField()
     html_url = serializers.SerializerMethodField()
     owner = PersonRef(read_only=True)
     requested_by = PersonRef(read_only=True)
-    hosts = serializers.ListField(child=serializers.CharField())
-    resources = serializers.ListField(child=serializers.CharField())
+    hosts = serializers.SerializerMethodField(help_text=f"a list shows the first {LISTED_NAMES}")
+    hosts_total = serializers.SerializerMethodField()
+    resources = serializers.SerializerMethodField(help_text=f"a list shows the first {LISTED_NAMES}")
+    resources_total = serializers.SerializerMethodField()
     links = serializers.DictField()
 
     class Meta:
         model = Change
         fields = (
             "id", "reference", "url", "html_url", "created_at", "updated_at", "happened_at", "kind", "state", "title",
-            "description", "reason", "owner", "owner_source", "requested_by", "recorded_via", "hosts", "resources",
-            "selector", "external_id", "digest", "links",
+            "description", "reason", "owner", "owner_source", "requested_by", "recorded_via", "hosts", "hosts_total",
+            "resources", "resources_total", "selector", "external_id", "digest", "links",
         )  # fmt: skip
+
+    def get_hosts(self, change: Change) -> list[str]:
+        return change.hosts[:LISTED_NAMES]
+
+    def get_hosts_total(self, change: Change) -> int:
+        return len(change.hosts)
+
+    def get_resources(self, change: Change) -> list[str]:
+        return change.resources[:LISTED_NAMES]
+
+    def get_resources_total(self, change: Change) -> int:
+        return len(change.resources)
 
     def get_url(self, change: Change) -> str:
         return f"/api/v1/changes/{change.pk}/"
@@ -60,6 +79,10 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
 
 class ChangeDetailSerializer(ChangeSerializer):
+    """One change, whole."""
+
+    hosts = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+    resources = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
     approvals = serializers.SerializerMethodField()
     approvers = serializers.SerializerMethodField(help_text="who may approve it, while it is proposed")
 

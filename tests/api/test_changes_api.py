@@ -238,6 +238,16 @@ def test_a_list_is_filtered_by_time(three: None, ana: Caller) -> None:
     assert listed(ana, f"owner={person('ben').pk}&created_at__gte={yesterday}") == ["two"]
 
 
+def test_a_list_names_the_first_of_many_hosts_and_the_change_all_of_them(ana: Caller) -> None:
+    names = [f"web-{number}" for number in range(250)]
+    logged("ana", hosts=names, resources=[f"file:/etc/{number}" for number in range(120)])
+    [listed] = ana.get("changes/").json()["results"]
+    assert (listed["hosts"], listed["hosts_total"]) == (names[:100], 250)
+    assert (len(listed["resources"]), listed["resources_total"]) == (100, 120)
+    whole = ana.get(f"changes/{listed['reference']}/").json()
+    assert (whole["hosts"], len(whole["resources"])) == (names, 120)
+
+
 def test_a_longer_list_takes_no_more_queries(ana: Caller, django_assert_num_queries: Any) -> None:
     from django.db import connection
 

@@ -12,7 +12,7 @@ from django.db.models import Count
 from common import clock
 from common.core import roles
 from common.core.actor import SYSTEM, Actor
-from common.models import Job
+from common.models import Job, JobBatch
 from common.services.jobs import create_job
 from common.services.ledger import record_entry
 from drift.models import HostScan, Scan
@@ -81,7 +81,8 @@ def _finished_at(job_id: UUID) -> datetime:
 
 
 def summarise_scan(scan: Scan) -> dict[str, Any]:
-    """Hosts by how the look went, resources by verdict, and why hosts could not be looked at."""
+    """Hosts by how the look went, resources by verdict, and why hosts could not be looked at; `problem` where a part
+    of the scan was given up, with what stood in its way."""
     rows = HostScan.objects.filter(scan=scan)
     hosts = dict.fromkeys(("ok", "partial", "unknown"), 0)
     hosts |= dict(rows.values_list("status").annotate(Count("id")).values_list("status", "id__count"))
@@ -96,7 +97,9 @@ def summarise_scan(scan: Scan) -> dict[str, Any]:
         .values_list("reason", "id__count")
     )
     total = len(scan.hosts)
+    given_up = JobBatch.objects.filter(job=scan.job_id, state="failed").exclude(error="").first()
     return {
+        **({"problem": given_up.error} if given_up else {}),
         "hosts": {**hosts, "total": total, "not_tried": total - sum(hosts.values())},
         "resources": resources,
         "reasons": reasons,

@@ -11,11 +11,11 @@ from psycopg2.errors import DeadlockDetected
 from common import clock
 from common.models import JobBatch
 from common.services.jobs import run_batch
-from drift.models import Finding, HostScan, Scan
+from drift.models import Finding, HostScan, HostState, Scan
 from drift.services import scan_batches
 from drift.services.scans import create_scan
 from inventory.models import Host
-from tests.definitions import Repository, path_settings
+from tests.definitions import Repository, path_settings, work
 from tests.factories import acting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,3 +126,13 @@ def test_a_path_too_long_for_any_system_call_is_the_problem_of_its_own_host(
     made = scan()
     assert looks(made)["web-1"] == ("partial", "over limit")
     assert {looks(made)[name] for name in ("web-2", "web-3")} == {("ok", "")}
+
+
+def test_a_scan_that_a_broken_definition_stops_says_so_and_looks_at_nobody(repository: Repository) -> None:
+    repository.commit({"base/resources.yaml": "files: [\n"})
+    made = scan()
+    work()
+    made.refresh_from_db()
+    assert made.counts["hosts"] == {"ok": 0, "partial": 0, "unknown": 0, "total": 3, "not_tried": 3}
+    assert "base/resources.yaml" in made.counts["problem"]
+    assert not HostState.objects.exists()

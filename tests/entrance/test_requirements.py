@@ -1,6 +1,9 @@
 """What is installed is pinned with hashes, and no file says where packages come from."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +60,38 @@ def test_production_installs_neither_the_embedded_engines_nor_the_tools() -> Non
 
 def test_each_file_holds_all_of_the_smaller_one() -> None:
     assert names("requirements.txt") < names("requirements-embedded.txt") < names("requirements-dev.txt")
+
+
+# What only the tools bring in is hidden, so that an import that production can't make fails here too.
+WITHOUT_THE_TOOLS = """
+import importlib.metadata, json, re, sys
+allowed = set(json.loads(sys.argv[1]))
+normal = lambda name: re.sub("[-_.]+", "-", name).lower()
+hidden = {
+    module
+    for module, owners in importlib.metadata.packages_distributions().items()
+    if not any(normal(owner) in allowed for owner in owners)
+}
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r} in production", name=name)
+sys.meta_path.insert(0, Hide())
+for module in ("config.settings", "config.celery", "config.wsgi", "kombu.transport.redis", "celery.bin.celery", "celery.apps.worker",
+               "celery.apps.beat", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"):
+    __import__(module)
+from config.celery import app
+app.connection_for_write().transport_cls
+app.loader.import_default_modules()
+"""
+
+
+def test_the_programs_of_the_service_import_nothing_that_only_the_tools_bring_in() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_TOOLS, json.dumps(sorted(names("requirements.txt")))],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr

@@ -105,7 +105,7 @@ class Console:
 
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=path)
+        self.page.screenshot(path=path, caret="initial")  # hiding it would take an inline style: refused here
 
     # ---- the ways of the loop
 

@@ -205,12 +205,14 @@ def test_a_finding_of_an_attribute_shows_the_attribute(fleet: GitFleet) -> None:
     assert "mode 0644 0644 0666" in page(window("ana"), url(Finding.objects.get()))
 
 
-def test_without_a_definition_the_finding_is_shown_and_what_is_missing_is_told(
+def test_without_a_definition_the_finding_is_shown_all_the_same(
     finding: Finding, settings: Any, tmp_path: Path
 ) -> None:
     settings.DEFINITION_PATH = tmp_path / "gone.git"
     text = page(window("ana"), url(finding))
-    assert "The texts can’t be shown: There is no definition yet." in text and "web-1" in text
+    assert "removed: limit 10" in text and "web-1" in text
+    text = page(window("ana"), f"/decide/fold-back/?finding={finding.reference}")
+    assert "There is no definition yet." in text and "Propose it" not in text
 
 
 def test_claiming_is_one_click_and_the_second_is_told_who_was_first(finding: Finding) -> None:
@@ -297,13 +299,22 @@ def test_a_finding_takes_the_same_number_of_queries_on_few_hosts_and_on_many(fle
     assert queries(window("ana"), url(finding)) <= few
 
 
+def test_hosts_that_have_it_come_before_hosts_that_had_it(fleet: GitFleet, finding: Finding) -> None:
+    fleet.push("web-1")
+    fleet.look("web-1")
+    text = page(window("ana"), url(finding))
+    assert "Edited by hand on 1 of 3 hosts" in text and "as on web-2" in text
+    assert text.index("web-2 drifted") < text.index("web-1 vanished")
+    assert "On 1 of 3 hosts (web-2)" in page(window("ana"), "/findings/")
+
+
 def test_all_hosts_of_a_finding_are_listed_by_pages(fleet: GitFleet, finding: Finding) -> None:
     for number in range(230):
         one = host(f"edge-{number:03}")
         finding.occurrences.create(
             host=one,
             verdict="drifted",
-            **dict.fromkeys(("base", "head", "live"), {"value": "absent"}),
+            **{key: {"value": "absent"} for key in ("base", "head", "live")},
             first_seen_at=fleet.now,
             last_seen_at=fleet.now,
         )

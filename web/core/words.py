@@ -45,6 +45,8 @@ STATES: dict[str, Word] = {
     "draft": Word("draft", "asks", "Not yet proposed."),
     "proposed": Word("proposed", "asks", "Waits for another person's approval."),
     "awaiting_approval": Word("awaiting approval", "asks", "Waits for another person's approval."),
+    "logged": Word("logged", "rests", "The record of something that was done."),
+    "withdrawn": Word("withdrawn", "off", "Taken back by whoever proposed it."),
     "recorded": Word("recorded", "rests", "Logged as done."),
     "approved": Word("approved", "moves", "Another person agreed; the work is next."),
     "rejected": Word("rejected", "off", "Another person said no."),

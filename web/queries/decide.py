@@ -20,7 +20,7 @@ from drift.services.proposals import PlacementPreview, placements_for, prepare_f
 from web.core.patches import FilePatch, parse_patch
 from web.core.refusals import plain
 from web.core.sentences import plural
-from web.queries.changes import EffectView, effect_view
+from web.queries.effects import EffectView, effect_view
 
 EACH_HOST = "hosts/*"
 MOST_OTHER_FILES = 500

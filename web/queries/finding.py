@@ -1,66 +1,31 @@
 """One finding with everything that helps to decide on it. Reads Git, so never inside a transaction."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 
-from changemgmt.models import Change
 from common.core import roles
 from common.core.actor import Actor
-from common.core.errors import FoldbackError
-from deployments.core.states import Present
-from drift.models import Decision, Explanation, Finding, Occurrence, Scan
-from drift.queries.findings import Side, Variant, finding_variants, findings_with_counts, pending_hosts
+from drift.models import Decision, Explanation, Finding, Occurrence
+from drift.queries.findings import Variant, finding_variants, findings_with_counts
 from inventory.models import Host
-from web.core.attributes import AttributeRow, attribute_rows
-from web.core.diffs import Row, Summary, ThreeRow, inline_diff, side_by_side, summary
 from web.core.finding_text import finding_sentence
 from web.core.sentences import listed
 from web.core.steps import Step, finding_steps
 from web.paging import Page, paged
 from web.queries.changes import DecisionView, Event, decision_view, timeline
+from web.queries.finding_diff import DiffView, diff_view
+from web.queries.finding_progress import Progress, progress
 from web.queries.findings import verdict_of
-from web.queries.jobs import ALIVE, JobBar, job_bar, scan_bar
 
 MOST_OCCURRENCES = 20
 MOST_PEERS = 200
 COMPARED = 50
 _OVER = ("proven", "vanished", "unmanaged", "retired", "superseded")
-
-
-@dataclass(frozen=True)
-class SideView:
-    """A heading of the three-way diff: why there is no text, or a few words about it."""
-
-    about: str = ""
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class DiffView:
-    """One variant, drawn: inline where base and head agree, in three columns where they don't."""
-
-    variant: Variant
-    is_three: bool
-    inline: list[Row]
-    three: list[ThreeRow]
-    delta: Summary
-    attributes: list[AttributeRow]
-    base: SideView
-    head: SideView
-    live: SideView
-    redactions: int
-
-    @property
-    def has_text(self) -> bool:
-        return bool(self.inline or self.three)
-
-    @property
-    def why_no_text(self) -> str:
-        return self.variant.live.why_no_text or self.variant.base.why_no_text
 
 
 @dataclass(frozen=True)
@@ -110,7 +75,6 @@ class FindingPage:
     sentence: str
     steps: list[Step]
     diff: DiffView | None
-    diff_problem: str
     variants: list[VariantLink]
     compared: int
     occurrences: list[OccurrenceRow]
@@ -126,7 +90,7 @@ class FindingPage:
     is_mine: bool
     may_propose: bool
     why_not_propose: str
-    progress: "Progress | None" = None
+    progress: Progress | None = None
 
     @property
     def is_over(self) -> bool:
@@ -139,30 +103,20 @@ class FindingPage:
         return " ".join(f"name={name}" for name in names)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What happens after the approval: the commit, the proof scan, and the hosts that wait."""
-
-    state: str
-    commit: str
-    job: JobBar | None
-    scan: JobBar | None
-    waiting: list[str]
-    proven: int
-    total: int
-    is_alive: bool = field(default=False)
-
-
 def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) -> FindingPage:
     counted: Any = findings_with_counts().select_related("supersedes").get(pk=finding.pk)
     occurrences = list(
         finding.occurrences.filter(life=counted.reopened)
         .select_related("host")
-        .order_by("ended_at", "host__name")[: MOST_OCCURRENCES + 1]
+        .order_by(F("ended_at").desc(nulls_first=True), "host__name")[: MOST_OCCURRENCES + 1]
     )
     rows = [OccurrenceRow(o, modified_at(o)) for o in occurrences[:MOST_OCCURRENCES]]
-    times = sorted(row.modified_at for row in rows if row.modified_at and row.occurrence.ended_at is None)
-    variants, problem = _variants(finding)
+    times = sorted(
+        row.modified_at.replace(microsecond=0)
+        for row in rows
+        if row.modified_at and row.occurrence.ended_at is None
+    )
+    variants = finding_variants(finding, limit=COMPARED)
     shown = next((v for v in variants if host in v.hosts), variants[0] if variants else None)
     explanations = list(finding.explanations.select_related("change__owner").order_by("created_at"))
     decisions = list(
@@ -188,9 +142,8 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
         ),
         steps=finding_steps(counted.state, latest.kind if latest else ""),
         diff=diff_view(shown, finding.resource) if shown else None,
-        diff_problem=problem,
         variants=_links(finding, variants, shown),
-        compared=min(len(occurrences), COMPARED),
+        compared=min(counted.hosts_total, COMPARED),
         occurrences=rows,
         more_occurrences=max(0, counted.hosts_total - len(rows)),
         modified=(times[0], times[-1]) if times else None,
@@ -228,67 +181,6 @@ def _why_not_propose(state: str, actor: Actor) -> str:
     return "" if state == "open" else f"It is {state}: only an open finding can be decided on."
 
 
-def _variants(finding: Finding) -> tuple[list[Variant], str]:
-    try:
-        return finding_variants(finding, limit=COMPARED), ""
-    except FoldbackError as error:
-        return [], error.detail
-
-
-def diff_view(variant: Variant, resource: str) -> DiffView:
-    base, head, live = variant.base, variant.head, variant.live
-    values = {
-        name: str(value) for name, value in variant.values.items() if isinstance(value, str | int | float)
-    }
-    values |= {"name": variant.hosts[0]} if variant.hosts else {}
-    is_three = _differ(base, head)
-    inline: list[Row] = []
-    three: list[ThreeRow] = []
-    if is_three:
-        three = side_by_side(_text(base), _text(head), _text(live), host_values=values)
-    else:
-        old, new = _text(base), _text(live)
-        if old is not None and new is not None:
-            inline = inline_diff(old, new, host_values=values)
-    return DiffView(
-        variant=variant,
-        is_three=is_three,
-        inline=inline,
-        three=three,
-        delta=summary(inline),
-        attributes=attribute_rows(base.state, head.state, live.state, _declared(head)),
-        base=_heading(base),
-        head=_heading(head),
-        live=_heading(live),
-        redactions=max(base.redactions, head.redactions, live.redactions),
-    )
-
-
-def _differ(base: Side, head: Side) -> bool:
-    """Whether the definition moved since: the content differs, or one of the two is not there."""
-    if isinstance(base.state, Present) and isinstance(head.state, Present):
-        key = next((name for name in ("sha256", "hmac") if name in head.state.data), None)
-        return key is not None and base.state.data.get(key) != head.state.data.get(key)
-    return type(base.state) is not type(head.state)
-
-
-def _text(side: Side) -> str | None:
-    """What is compared: an absent file has no lines, which is something else than a text we don't have."""
-    return "" if side.is_absent else side.text
-
-
-def _declared(side: Side) -> list[str] | None:
-    return sorted(side.state.data) if isinstance(side.state, Present) else None
-
-
-def _heading(side: Side) -> SideView:
-    if side.is_absent:
-        return SideView(about="not there")
-    if side.text is None:
-        return SideView(missing=side.why_no_text)
-    return SideView()
-
-
 def _links(finding: Finding, variants: list[Variant], shown: Variant | None) -> list[VariantLink]:
     url = reverse("web:finding", args=[finding.reference])
     return [
@@ -316,39 +208,3 @@ def _peers(finding: Finding, hosts: int) -> Peers:
         peers = peers.filter(roles__contains=shared)
     others = peers.exclude(pk__in=have.values("host_id")).order_by("name").values_list("name", flat=True)
     return Peers(shared, peers.count(), list(others[:MOST_PEERS]) if shared else [])
-
-
-def progress(finding: Finding, decision: Decision | None, *, now: datetime, actor: Actor) -> Progress | None:
-    """None while nothing is being carried out."""
-    if (
-        decision is None
-        or decision.kind == "waive"
-        or finding.state not in ("approved", "committed", "proven")
-    ):
-        return None
-    job = decision.job
-    scan = _proof_scan(finding, decision.change)
-    counted: Any = findings_with_counts().get(pk=finding.pk)
-    waiting = pending_hosts(finding) if finding.state in ("committed", "proven") else []
-    scanning = scan is not None and scan.job is not None and scan.job.state in ALIVE
-    return Progress(
-        state=finding.state,
-        commit=decision.commit,
-        job=job_bar(job, now=now, actor=actor, title="Committing to the definition") if job else None,
-        scan=scan_bar(scan, now=now, actor=actor) if scan else None,
-        waiting=waiting,
-        proven=counted.hosts_proven,
-        total=counted.hosts_total,
-        is_alive=finding.state == "approved" or scanning or (finding.state == "committed" and scan is None),
-    )
-
-
-def _proof_scan(finding: Finding, change: Change) -> Scan | None:
-    """The latest scan since the decision that looked at one of its hosts."""
-    one = finding.occurrences.order_by("host__name").values_list("host_id", flat=True).first()
-    if one is None:
-        return None
-    scans = Scan.objects.filter(created_at__gte=change.created_at, hosts__contains=[one]).select_related(
-        "job"
-    )
-    return scans.filter(purpose="proof").order_by("-number").first()

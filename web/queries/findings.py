@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -133,7 +133,9 @@ def narrowed(wanted: FindingFilter, *, actor: Actor) -> QuerySet[Finding]:
 
 def cards(ids: list[Any], *, hosts_total: int) -> list[FindingCard]:
     """Cards of these findings in the order given: one query for them, one for the changes that explain them."""
-    on = Occurrence.objects.filter(finding=OuterRef("pk")).order_by("ended_at", "host__name")
+    on = Occurrence.objects.filter(finding=OuterRef("pk")).order_by(
+        F("ended_at").desc(nulls_first=True), "host__name"
+    )
     explanations = Prefetch(
         "explanations", Explanation.objects.select_related("change").order_by("created_at")
     )
@@ -159,7 +161,7 @@ def _card(finding: Any, hosts_total: int) -> FindingCard:
         overlay="waived" if finding.state == "waived" else "",
         hosts=hosts,
         hosts_total=max(hosts_total, hosts),
-        hosts_told=names_told(finding.first_hosts, hosts),
+        hosts_told=names_told(finding.first_hosts[:hosts], hosts),
         explained_by=explanations[0].change if explanations else None,
         rows=small.rows,
         more_rows=small.more,

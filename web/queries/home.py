@@ -18,6 +18,7 @@ from drift.models import Finding, Scan
 from drift.queries.findings import findings_with_counts
 from drift.queries.fleet import Coverage, Debt, coverage, debt, last_looks
 from inventory.models import Credential, Host, HostKey
+from web.core import commands
 from web.queries.findings import hosts_with_open_findings
 from web.queries.fleet import hosts_by_verdict
 from web.queries.jobs import JobBar, running_jobs
@@ -127,32 +128,31 @@ def first_steps(standing: Coverage, *, has_definition: bool) -> list[FirstStep]:
         FirstStep(
             "Describe your hosts",
             "The definition is a Git repository that says what hosts should be. Begin with a starter, or with a folder of yours.",
-            "manage.py init_definition my-definition/",
+            commands.INIT_DEFINITION,
             has_definition,
         ),
         FirstStep(
             "Bring your inventory",
             "An Ansible inventory (INI or YAML), CSV or JSON. A dry run tells what would happen, and changes nothing.",
-            "manage.py import_hosts inventory.ini --team-lead ben --dry-run",
+            commands.IMPORT_HOSTS,
             standing.hosts > 0,
         ),
         FirstStep(
             "Give a credential",
             "A key that may only run the collector is enough: Foldback reads, and changes nothing on hosts.",
-            'jq -n --rawfile key ~/.ssh/foldback \'{name: "scanning", kind: "private-key", user: "foldback", secret: $key, '
-            'is_default: true}\' | curl -X POST $FOLDBACK_URL/api/v1/credentials/ -H "Authorization: Bearer $FOLDBACK_TOKEN" -d @-',
+            commands.CREATE_CREDENTIAL,
             Credential.objects.exists(),
         ),
         FirstStep(
             "Pin the host keys",
             "Each host's fingerprint is shown once and pinned; a changed key is told, never asked about.",
-            "manage.py enrol '*'",
+            commands.ENROL,
             has_keys,
         ),
         FirstStep(
             "Look for the first time",
             "A scan compares every host with the definition. Nothing is changed on any of them.",
-            'curl -X POST $FOLDBACK_URL/api/v1/scans/ -H "Authorization: Bearer $FOLDBACK_TOKEN" -d \'{"hosts": "*"}\'',
+            commands.SCAN,
             False,
         ),
     ]

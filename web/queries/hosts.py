@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest
 
 from changemgmt.models import Change
@@ -108,7 +108,7 @@ def host_page(host: Host, *, now: datetime) -> HostPage:
     occurrences = list(
         Occurrence.objects.filter(Q(host=host))
         .select_related("finding", "finding__claimed_by")
-        .order_by("ended_at", "-finding__number")[:50]
+        .order_by(F("ended_at").desc(nulls_first=True), "-finding__number")[:50]
     )
     return HostPage(
         row=host_row(host, now),

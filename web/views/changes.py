@@ -21,6 +21,7 @@ from drift.services.decisions import refresh_decision, withdraw_decision
 from drift.services.proposals import prepare_refresh
 from drift.services.waivers import end_waiver
 from web.access import PageRequest, page
+from web.core import commands
 from web.core.refusals import plain
 from web.forms.changes import ChangeFilterForm
 from web.forms.decisions import ReasonForm, VerdictForm
@@ -40,6 +41,7 @@ def change_index(request: PageRequest) -> HttpResponse:
     form = ChangeFilterForm(request.GET)
     wanted = form.wanted()
     context = {"form": form, "wanted": wanted, "page": change_list(request, wanted), "now": clock.now()}
+    context["command"] = commands.LOG_CHANGE
     return render(request, "changes/list.html", context)
 
 

@@ -16,10 +16,12 @@ from drift.models import Finding
 from drift.queries.fleet import coverage
 from drift.services.findings import claim_finding, unclaim_finding
 from web.access import PageRequest, page
+from web.core import commands
 from web.core.refusals import plain
 from web.core.sentences import drift_sentence
 from web.forms.decisions import VerdictForm
-from web.queries.finding import finding_hosts, finding_page, progress
+from web.queries.finding import finding_hosts, finding_page
+from web.queries.finding_progress import progress
 from web.queries.findings import STATE_GROUPS, FindingFilter, counts_by_state, hosts_with_open_findings, inbox
 from web.views.bars import Bar, decide_bar
 
@@ -41,6 +43,7 @@ def finding_list(request: PageRequest) -> HttpResponse:
             unknown=standing.not_looked_at,
         ),
         "coverage": standing,
+        "command": commands.IMPORT_HOSTS,
         "counts": counts,
         "bar": _selection_bar(request, wanted) if any(card.is_open for card in found.cards) else None,
         "now": now,

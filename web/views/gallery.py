@@ -11,6 +11,7 @@ from django.shortcuts import render
 
 from common import clock
 from deployments.core.states import Present, Unknown
+from web.core import commands
 from web.core.attributes import attribute_rows
 from web.core.diffs import inline_diff, side_by_side, summary
 from web.core.navigation import RAIL
@@ -152,6 +153,7 @@ def samples() -> dict[str, Any]:
             SimpleNamespace(at=now - timedelta(minutes=9), who=None, text="a scan found it on 7 of 12 hosts", url=""),
         ],
         "form": SpecimenForm(),
+        "command": commands.SCAN,
         "wrong_form": wrong_form(),
         "page": SimpleNamespace(shown=50, total=None, noun="finding", previous_url="#", next_url="#"),
         "crumbs": [("Drift", "#"), ("DRF-88", "#")],

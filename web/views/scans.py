@@ -14,6 +14,7 @@ from drift.models import Scan
 from drift.queries.reports import drift_report
 from drift.services.scans import create_scan
 from web.access import PageRequest, page
+from web.core import commands
 from web.core.refusals import plain
 from web.forms.scans import ScanForm
 from web.queries.scans import preview_selector, scan_list, scan_page
@@ -37,6 +38,7 @@ def scan_index(request: PageRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": scan_list(request),
+        "command": commands.SCAN,
         "may_scan": roles.allows(request.actor, "scan.run"),
         "now": clock.now(),
     }

@@ -1,0 +1,21 @@
+"""What empty pages teach: the commands that fill them. They are tried by a test."""
+
+_AUTHORIZED = '-H "Authorization: Bearer $FOLDBACK_TOKEN"'
+
+INIT_DEFINITION = "manage.py init_definition my-definition/"
+IMPORT_HOSTS = "manage.py import_hosts inventory.ini --team-lead ben --dry-run"
+ENROL = "manage.py enrol '*'"
+CREATE_CREDENTIAL = (
+    """python3 -c 'import json; print(json.dumps({"name": "scanning", "kind": "private-key", "user": "foldback", """
+    """"is_default": True, "secret": open("scanning-key").read()}))' """
+    f"| curl --json @- $FOLDBACK_URL/api/v1/credentials/ {_AUTHORIZED}"
+)
+SCAN = f"""curl --json '{{"hosts": "*"}}' $FOLDBACK_URL/api/v1/scans/ {_AUTHORIZED}"""
+LOG_CHANGE = (
+    """curl --json '{"title": "raised worker_connections to 4096", "selector": "web-[1-7]"}' """
+    f"$FOLDBACK_URL/api/v1/changes/ {_AUTHORIZED}"
+)
+
+
+def enrol(host: str) -> str:
+    return f"manage.py enrol {host}"

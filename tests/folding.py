@@ -8,8 +8,8 @@ from changemgmt.services.approvals import approve_change, refuse_change
 from common.models import Job
 from drift.models import Decision, Finding
 from drift.models.decision import FOLD_BACK, WAIVE
-from drift.services.decisions import propose_decision
-from drift.services.proposals import prepare_fold_back
+from drift.services.decisions import propose_decision, refresh_decision
+from drift.services.proposals import prepare_fold_back, prepare_refresh
 from tests.definitions import GitFleet, Repository, path_settings, work
 from tests.factories import acting, host
 
@@ -97,3 +97,9 @@ def jobs(decision: Decision) -> list[tuple[str, str]]:
 def void_reason(decision: Decision) -> str:
     change = Change.objects.get(pk=decision.change_id)
     return str(change.approvals.exclude(voided_at=None).latest("created_at").void_reason)
+
+
+def refresh(decision: Decision, who: str = "ana") -> Decision:
+    fresh = Decision.objects.select_related("change").get(pk=decision.pk)
+    findings, proposal = prepare_refresh(fresh)
+    return refresh_decision(actor=acting(who), decision=fresh, findings=findings, proposal=proposal)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from common.services import idempotency, jobs, outbox
+from common.services import deliveries, idempotency, jobs
 
 
 @shared_task(name="common.run_batch")
@@ -14,7 +14,7 @@ def run_batch_task(batch_id: str) -> None:
 
 @shared_task(name="common.deliver_event")
 def deliver_event_task(delivery_id: str) -> None:
-    outbox.deliver_event(delivery_id=UUID(delivery_id))
+    deliveries.deliver_event(delivery_id=UUID(delivery_id))
 
 
 @shared_task(name="common.tasks.purge_idempotency_keys_task")

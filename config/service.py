@@ -33,6 +33,7 @@ from config.supervise import (
 
 ENGINE_SECONDS = 60.0
 READY_SECONDS = 90.0
+WORKER_READY = " ready."
 
 
 class Service:
@@ -180,12 +181,18 @@ class Service:
         """Starts the programs, and waits until the service says that it is ready."""
         assert self._supervisor is not None
         self.say("Starting the service …")
+        said_before = self._supervisor.log_size("worker")
         self._supervisor.let_go()
         address = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         deadline = time.monotonic() + READY_SECONDS
         while (problem := _not_ready(f"http://{address}:{port}/readyz")) is not None:
             if time.monotonic() > deadline or not self._alive():
                 raise CannotStart(f"The service is not ready: {problem}\n{self._tail('web')}")
+            time.sleep(0.1)
+        # A service whose workers die again and again serves pages, and does nothing that people ask of it.
+        while not self._supervisor.has_said("worker", WORKER_READY, since=said_before):
+            if time.monotonic() > deadline or not self._alive():
+                raise CannotStart(f"The worker does not start:\n{self._tail('worker')}")
             time.sleep(0.1)
 
     def wait(self) -> None:

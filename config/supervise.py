@@ -154,6 +154,20 @@ class Supervisor:
                 self._process.kill()
                 self._process.wait()
 
+    def log_size(self, name: str) -> int:
+        """How much a program's log holds: what is said from now on stands behind it."""
+        log = self.data.log / f"{name}.log"
+        return log.stat().st_size if log.exists() else 0
+
+    def has_said(self, name: str, words: str, *, since: int) -> bool:
+        """Whether a program's log holds these words behind a place; a log that has been begun anew is read whole."""
+        try:
+            with (self.data.log / f"{name}.log").open("rb") as log:
+                log.seek(since if log.seek(0, os.SEEK_END) >= since else 0)
+                return words.encode() in log.read()
+        except OSError:
+            return False
+
     def tail(self, name: str, lines: int = 12) -> str:
         """The last lines of a program's log, for a person who must be told why it didn't start."""
         try:

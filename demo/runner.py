@@ -1,8 +1,8 @@
 """Runs due work in this process, so that the demonstration's history is made by the real services."""
 
 from common.models import EventDelivery, JobBatch
+from common.services.deliveries import deliver_event
 from common.services.jobs import run_batch
-from common.services.outbox import deliver_event
 
 
 def work_until_done(rounds: int = 100) -> None:

@@ -11,8 +11,8 @@ from django.utils.module_loading import import_string
 
 from common.core.errors import Conflict
 from common.models import EventDelivery, JobBatch
+from common.services.deliveries import deliver_event
 from common.services.jobs import claim_batch, fail_batch, finish_batch
-from common.services.outbox import deliver_event
 from deployments.core.redaction import redact
 from deployments.queries.definitions import definition_at
 from deployments.repository import DefinitionRepository

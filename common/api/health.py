@@ -5,6 +5,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from common.services.deliveries import MAX_ATTEMPTS, set_aside_count
+
 
 def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
@@ -14,6 +16,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """503 only when the database is away: without Redis, changes are still logged and work waits in rows."""
     checks = {"database": _database(), "redis": _redis()}
     ready = checks["database"] == "ok"
+    if ready:
+        checks["events"] = _events()
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503
     )
@@ -25,6 +29,12 @@ def _database() -> str:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return "down: the database does not answer"
+    return "ok"
+
+
+def _events() -> str:
+    if count := set_aside_count():
+        return f"{count} set aside after {MAX_ATTEMPTS} attempts: the ledger's event.set_aside entries say which and why"
     return "ok"
 
 

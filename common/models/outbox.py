@@ -22,6 +22,7 @@ class EventDelivery(Record):
     consumer = models.CharField(max_length=200)
     announced_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)  # after a failure: when it may be tried again
     error = models.TextField(blank=True)
     done_at = models.DateTimeField(null=True)
     set_aside_at = models.DateTimeField(null=True)

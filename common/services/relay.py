@@ -50,6 +50,7 @@ def _due_deliveries() -> list[UUID]:
         due = list(
             EventDelivery.objects.select_for_update(skip_locked=True)
             .filter(done_at=None, set_aside_at=None)
+            .filter(Q(not_before=None) | Q(not_before__lte=now))
             .filter(Q(announced_at=None) | Q(announced_at__lt=_quiet_since()))
             .order_by("created_at")
             .values_list("pk", flat=True)[:CHUNK]

@@ -42,8 +42,15 @@ def fold_back_digest(*, effect_digest: str, fingerprints: Iterable[str], missed:
     return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
 
 
-def waive_digest(*, fingerprints: Iterable[str], until: datetime, reason: str) -> str:
-    bound = {"kind": "waive", "findings": sorted(fingerprints), "until": until.isoformat(), "reason": reason}
+def waive_digest(*, fingerprints: Iterable[str], hosts: Iterable[str], until: datetime, reason: str) -> str:
+    """What an approval of a waiver binds: these findings, on these hosts, until then, for this reason."""
+    bound = {
+        "kind": "waive",
+        "findings": sorted(fingerprints),
+        "hosts": sorted(hosts),
+        "until": until.isoformat(),
+        "reason": reason,
+    }
     return hashlib.sha256(canonical_json(bound).encode()).hexdigest()
 
 

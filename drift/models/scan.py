@@ -36,6 +36,8 @@ class HostScan(Record):
     revision = models.CharField(max_length=40, blank=True)
     manifest = models.ForeignKey("drift.Manifest", on_delete=models.PROTECT, null=True, related_name="+")
     counts = models.JSONField(default=dict)
+    # What this look saw out of band, for reports that stay as they are: [{finding, verdict, first_seen}]
+    seen = models.JSONField(default=list)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["scan", "host"], name="host_once_per_scan")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drift.models import HostScan, Occurrence, Scan
+from drift.models import Finding, HostScan, Scan
 
 COLUMNS = (
     "finding", "resource", "change", "verdict", "host", "environment", "first_seen", "last_seen",
@@ -47,24 +47,25 @@ class DriftReport:
 
 
 def drift_report(scan: Scan) -> DriftReport:
-    """Everything the scan saw out of band, in order of resource and host; three queries and prefetches."""
-    seen = (
-        Occurrence.objects.filter(host_id__in=scan.hosts, last_seen_at__gte=scan.created_at)
-        .filter(verdict__in=("drifted", "conflict"))
-        .select_related("host", "finding", "finding__claimed_by")
-        .prefetch_related("finding__explanations__change__owner", "finding__decisions__change")
-        .order_by("finding__resource", "finding__number", "host__name")
+    """Everything the scan saw out of band, in order of resource, finding and host.
+
+    What was seen where stays as it was seen; who answers for it and what was decided are as of now.
+    """
+    looks = HostScan.objects.filter(scan=scan).select_related("host").order_by("host__name")
+    seen = [(look, item) for look in looks for item in look.seen]
+    findings = (
+        Finding.objects.filter(pk__in={item["finding"] for _, item in seen})
+        .select_related("claimed_by")
+        .prefetch_related("explanations__change__owner", "decisions__change")
     )
-    if scan.finished_at is not None:
-        seen = seen.filter(first_seen_at__lte=scan.finished_at)
-    not_seen = (
-        HostScan.objects.filter(scan=scan).exclude(status="ok").select_related("host").order_by("host__name")
-    )
-    return DriftReport(scan, [_row(occurrence) for occurrence in seen], list(not_seen), scan.counts)
+    by_id = {str(finding.pk): finding for finding in findings}
+    rows = [(by_id[item["finding"]], look, item) for look, item in seen]
+    rows.sort(key=lambda row: (row[0].resource, row[0].number, row[1].host.name))
+    not_seen = [look for look in looks if look.status != "ok"]
+    return DriftReport(scan, [_row(*row) for row in rows], not_seen, scan.counts)
 
 
-def _row(occurrence: Occurrence) -> ReportRow:
-    finding = occurrence.finding
+def _row(finding: Finding, look: HostScan, item: dict[str, str]) -> ReportRow:
     changes = [explanation.change for explanation in finding.explanations.all()]
     owners = sorted({change.owner.name for change in changes})
     if finding.claimed_by is not None:
@@ -74,11 +75,11 @@ def _row(occurrence: Occurrence) -> ReportRow:
         finding=finding.reference,
         resource=finding.resource,
         change=describe_change(finding.change),
-        verdict=occurrence.verdict,
-        host=occurrence.host.name,
-        environment=occurrence.host.environment,
-        first_seen=occurrence.first_seen_at,
-        last_seen=occurrence.last_seen_at,
+        verdict=item["verdict"],
+        host=look.host.name,
+        environment=look.host.environment,
+        first_seen=datetime.fromisoformat(item["first_seen"]),
+        last_seen=look.created_at,
         explained_by=", ".join(change.reference for change in changes),
         answers_for_it=", ".join(owners),
         state=finding.state,

@@ -16,6 +16,7 @@ from common.services.jobs import cancel_job, create_job
 from drift.models import Decision, Finding
 from drift.models.decision import WAIVE
 from drift.services.decided import current_findings, move_findings, reopen
+from drift.services.waivers import hosts_beyond
 
 FOLD_BACK_JOB = "fold-back"
 SETTLE_JOB = "settle-fold-back"
@@ -52,6 +53,11 @@ def _waive(decision: Decision, change: Change) -> None:
     assert until is not None
     if until <= clock.now():
         give_up(decision, change, f"its date, {until:%Y-%m-%d %H:%M} UTC, had passed when it was approved")
+        return
+    if beyond := hosts_beyond(decision):
+        give_up(
+            decision, change, f"by now it is on {', '.join(beyond[:5])} too, which nobody agreed to waive"
+        )
         return
     move_findings(actor=SYSTEM, decision=decision, event="approve")
     waived = move_findings(

@@ -4,7 +4,7 @@ A service here is transactional; what reads Git (the proposal) is prepared befor
 Locks are taken in one order everywhere: a job's batches, the change, then findings by fingerprint.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -122,7 +122,7 @@ def _create(
         reason=reason,
         hosts=sorted(hosts),
         resources=sorted({finding.resource for finding in findings}),
-        digest=_digest(findings, reason, proposal, until),
+        digest=_digest(findings, hosts, reason, proposal, until),
         description=proposal.explanation if proposal else "",
         made_by=sorted(people_who_made(findings)),
         links={"findings": references},
@@ -142,12 +142,17 @@ def _create(
 
 
 def _digest(
-    findings: Sequence[Finding], reason: str, proposal: Proposal | None, until: datetime | None
+    findings: Sequence[Finding],
+    hosts: Iterable[str],
+    reason: str,
+    proposal: Proposal | None,
+    until: datetime | None,
 ) -> str:
     if proposal is not None:
         return proposal.digest
     assert until is not None
-    return waive_digest(fingerprints=[f.fingerprint for f in findings], until=until, reason=reason)
+    fingerprints = [finding.fingerprint for finding in findings]
+    return waive_digest(fingerprints=fingerprints, hosts=hosts, until=until, reason=reason)
 
 
 def _title(kind: str, findings: Sequence[Finding], proposal: Proposal | None, until: datetime | None) -> str:

@@ -21,6 +21,7 @@ from drift.core.verdict import OUT_OF_BAND
 from drift.models import Finding, Occurrence
 from drift.services.contents import base_text, base_values, live_text
 from drift.services.explanations import explain_finding
+from drift.services.waivers import end_if_outgrown
 
 if TYPE_CHECKING:
     from drift.services.observations import Against, Look
@@ -133,6 +134,8 @@ def _see(
     is_new = not finding.occurrences.exists()
     if finding.state in ENDED:
         _reopen(finding, "it is on a host again")
+    if finding.state == "waived":
+        end_if_outgrown(finding=finding, host=look.host.name)
     if before is not None and before.finding_id != finding.pk and is_new:
         finding.supersedes = before.finding
         finding.claimed_by, finding.claimed_at = before.finding.claimed_by, before.finding.claimed_at

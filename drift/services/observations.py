@@ -14,7 +14,7 @@ from deployments.collector.question import Observation
 from deployments.core.definition.model import Definition, DesiredManifest
 from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
-from drift.core.verdict import Verdict
+from drift.core.verdict import OUT_OF_BAND, Verdict
 from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
 from drift.services.findings import update_findings
 from drift.services.manifests import load_states, store_manifest, store_text
@@ -80,8 +80,19 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
             revision=against.revision,
             manifest_id=state.observed_id if judged else None,
             counts=counts(judged) if judged else {},
+            seen=_seen(look) if judged else [],
         )
         count_items(claim=claim, done=1)
+
+
+def _seen(look: Look) -> list[dict[str, str]]:
+    seen = Occurrence.objects.filter(
+        host=look.host, ended_at=None, last_seen_at=look.started_at, verdict__in=OUT_OF_BAND
+    )
+    return [
+        {"finding": str(finding), "verdict": verdict, "first_seen": first_seen.isoformat()}
+        for finding, verdict, first_seen in seen.values_list("finding_id", "verdict", "first_seen_at")
+    ]
 
 
 def _outdated(host: Host, state: HostState, look: Look, against: Against) -> str:

@@ -9,7 +9,7 @@ from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict
 from common.services.ledger import transition
 from drift.core.lifecycles import FINDING
-from drift.models import Decision, Finding
+from drift.models import Decision, Finding, Occurrence
 from drift.models.decision import WAIVE
 
 
@@ -43,6 +43,21 @@ def end_waiver(*, actor: Actor, decision: Decision, reason: str) -> list[Finding
         for finding in waived:
             _reopen(actor, finding, reason)
     return waived
+
+
+def hosts_beyond(decision: Decision) -> list[str]:
+    """Hosts that have a finding of this waiver now, and are not among those that it was agreed for."""
+    present = Occurrence.objects.filter(
+        finding__decisions=decision, ended_at=None, verdict__in=("drifted", "conflict")
+    ).values_list("host__name", flat=True)
+    return sorted(set(present) - set(decision.change.hosts))
+
+
+def end_if_outgrown(*, finding: Finding, host: str) -> None:
+    """A waiver is for the hosts that two people looked at: on another one the finding is open again."""
+    waiver = _latest_waiver(finding)
+    if waiver is not None and host not in waiver.change.hosts:
+        _reopen(SYSTEM, finding, f"it is on {host} too, which {waiver} does not cover")
 
 
 def in_force(decision: Decision) -> list[Finding]:

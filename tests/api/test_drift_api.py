@@ -8,10 +8,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from drift.api.reports import _cell
-from drift.models import Finding, Scan
+from drift.models import Finding
 from drift.services.observations import record_look
 from tests.factories import host, token
-from tests.looks import START, Fleet
+from tests.looks import Fleet
 from tests.services.test_findings import DEFINITION, edit
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +100,6 @@ def test_the_drift_report_has_each_finding_on_each_host_and_what_was_not_seen(fl
     record_look(claim=claim, scan=scan, look=fleet.shown("web-1"), against=fleet.against("web-1"))
     missed = fleet.shown("web-3", status="unknown", reason="connection refused")
     record_look(claim=claim, scan=scan, look=missed, against=fleet.against("web-3"))
-    Scan.objects.filter(pk=scan.pk).update(created_at=START)  # the looks of a Fleet are in the past
     url = f"/api/v1/reports/scans/{scan.reference}/"
     told = client().get(url).json()
     assert [row["host"] for row in told["rows"]] == ["web-1"]
@@ -139,3 +138,15 @@ def test_a_list_shows_the_first_lines_of_a_long_change_and_the_finding_all_of_th
     assert max(len(line) for hunk in listed["change"]["hunks"] for line in hunk["added"]) == 300
     whole = client().get(listed["url"]).json()["change"]
     assert len(whole["hunks"][0]["added"]) == 500
+
+
+def test_a_report_says_what_the_scan_saw_whatever_came_of_it_later(fleet: Fleet) -> None:
+    scan = fleet.look()
+    before = client().get(f"/api/v1/reports/scans/{scan.reference}/").json()["rows"]
+    fleet.push()
+    fleet.look()
+    assert Finding.objects.get().state == "vanished"
+    after = client().get(f"/api/v1/reports/scans/{scan.reference}/").json()["rows"]
+    told = ("finding", "host", "verdict", "first_seen", "last_seen")
+    assert [[row[name] for name in told] for row in after] == [[row[name] for name in told] for row in before]
+    assert {row["state"] for row in after} == {"vanished"}

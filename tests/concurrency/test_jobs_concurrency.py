@@ -18,6 +18,7 @@ from django.db import connection
 
 from common import clock
 from common.models import EventDelivery, Job, JobBatch, LedgerEntry, OutboxEvent, Person
+from common.services.deliveries import deliver_event
 from common.services.jobs import (
     Claim,
     LeaseKeeper,
@@ -29,7 +30,7 @@ from common.services.jobs import (
     finish_batch,
     run_batch,
 )
-from common.services.outbox import deliver_event, emit_event
+from common.services.outbox import emit_event
 from common.services.relay import announce_pending
 from tests.factories import acting, in_threads, job, person
 

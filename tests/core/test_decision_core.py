@@ -92,12 +92,13 @@ def test_a_digest_binds_each_part_and_no_order() -> None:
     assert len({digest(), *others}) == 4
     until = datetime(2026, 5, 1, tzinfo=UTC)
     waivers = [
-        waive_digest(fingerprints=["f"], until=until, reason="r"),
-        waive_digest(fingerprints=["g"], until=until, reason="r"),
-        waive_digest(fingerprints=["f"], until=until.replace(day=2), reason="r"),
-        waive_digest(fingerprints=["f"], until=until, reason="s"),
+        waive_digest(fingerprints=["f"], hosts=["a"], until=until, reason="r"),
+        waive_digest(fingerprints=["f"], hosts=["a", "b"], until=until, reason="r"),
+        waive_digest(fingerprints=["g"], hosts=["a"], until=until, reason="r"),
+        waive_digest(fingerprints=["f"], hosts=["a"], until=until.replace(day=2), reason="r"),
+        waive_digest(fingerprints=["f"], hosts=["a"], until=until, reason="s"),
     ]
-    assert len(set(waivers)) == 4
+    assert len(set(waivers)) == len(waivers)
 
 
 @pytest.mark.parametrize("path", ["definition.yaml", "/etc/passwd", "a/../b", ".git/config", "a\\b", ""])

@@ -16,6 +16,7 @@ from config.data_dir import DataDir, free_port, read_env
 from config.engines import ROOT_HOME, remove_home
 from config.keys import APPLICATION_SECRETS
 from config.launch import DEMONSTRATION, _clear_demonstration
+from config.supervise import Supervisor
 from tests.entrance.launched import CHECKOUT, Launched, clean_environment, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("launch")]
@@ -56,6 +57,7 @@ def test_up_serves_restarts_what_is_killed_and_leaves_nothing_on_ctrl_c(
     service.wait_for("Foldback is at", seconds=120)
     ready = f"http://127.0.0.1:{port}/readyz"
     assert answers(ready)
+    assert " ready." in (service.data / "log" / "worker.log").read_text()
 
     killed = {
         words: service.find(words)
@@ -117,6 +119,28 @@ def test_as_root_the_engines_run_as_somebody_else_from_a_place_that_others_may_n
     assert (homes[0] / "postgres").stat().st_mode & 0o777 == 0o700
     assert engines.data.stat().st_mode & 0o777 == 0o700
     assert (engines.data / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_worker_counts_as_started_when_it_has_said_so_since_this_start(tmp_path: Path) -> None:
+    with DataDir.hold(tmp_path / "data") as data:
+        supervisor = Supervisor(data, {})
+        log = data.log / "worker.log"
+        assert (supervisor.log_size("worker"), supervisor.has_said("worker", " ready.", since=0)) == (
+            0,
+            False,
+        )
+
+        log.write_text("celery@here ready.\n")
+        before = supervisor.log_size("worker")
+        assert not supervisor.has_said("worker", " ready.", since=before)
+
+        log.write_text("celery@here ready.\nModuleNotFoundError\n")
+        assert not supervisor.has_said("worker", " ready.", since=before)
+        log.write_text("celery@here ready.\nModuleNotFoundError\ncelery@here ready.\n")
+        assert supervisor.has_said("worker", " ready.", since=before)
+
+        log.write_text("@here ready.\n")  # begun anew, since it had grown too large
+        assert supervisor.has_said("worker", " ready.", since=before)
 
 
 def test_a_port_in_use_is_told_in_one_line_with_the_remedy(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from changemgmt.services.changes import log_change
 from common.core.actor import SYSTEM
 from common.core.errors import Conflict
 from common.models import EventDelivery, LedgerEntry, OutboxEvent
+from common.services.deliveries import deliver_event
 from common.services.jobs import LostLease
-from common.services.outbox import deliver_event
 from deployments.core.states import ABSENT, Present, Unknown
 from drift.core.lifecycles import FINDING
 from drift.models import Finding, HostHistory, HostScan, HostState, ResourceVerdict

@@ -6,7 +6,7 @@ import pytest
 
 from common import clock
 from common.models import EventDelivery
-from common.services.outbox import deliver_event
+from common.services.deliveries import deliver_event
 from drift.models import Decision, Finding
 from drift.services.decisions import propose_decision
 from inventory.services.hosts import decommission_host

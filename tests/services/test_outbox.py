@@ -7,7 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from common.models import EventDelivery, OutboxEvent, Person
-from common.services.outbox import MAX_ATTEMPTS, deliver_event, emit_event
+from common.services.deliveries import MAX_ATTEMPTS, deliver_event
+from common.services.outbox import emit_event
 from tests.factories import person
 
 pytestmark = pytest.mark.django_db

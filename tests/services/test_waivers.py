@@ -156,3 +156,25 @@ def test_of_two_findings_the_one_that_ended_is_left_out(fleet: GitFleet) -> None
     fleet.look("web-3")
     approve(decision)
     assert now_is(decision) == ("completed", ["waived", "superseded"], "")
+
+
+def test_a_waiver_is_for_the_hosts_it_was_agreed_for(fleet: GitFleet) -> None:
+    finding = fixed_by_hand(fleet, "web-1")
+    waived(finding)
+    assert state(finding) == "waived"
+    fixed_by_hand_too(fleet, "web-2")
+    assert (state(finding), Finding.objects.get(pk=finding.pk).waived_until) == ("open", None)
+    assert "web-2" in LedgerEntry.objects.get(action="finding.waiver_ended").data["why"]
+
+
+def test_a_waiver_that_was_outgrown_before_it_was_approved_is_given_up(fleet: GitFleet) -> None:
+    finding = fixed_by_hand(fleet, "web-1")
+    decision = waive(finding, until=clock.now() + DAY)
+    fixed_by_hand_too(fleet, "web-2")
+    approve(decision)
+    assert now_is(decision) == ("failed", ["open"], "")
+
+
+def fixed_by_hand_too(fleet: GitFleet, name: str) -> None:
+    fleet.edit(name, "/etc/app.conf", "limit 10", "limit 99")
+    fleet.look(name)

@@ -81,6 +81,21 @@ def test_only_the_patch_of_the_chosen_place_is_open(fleet: GitFleet, ana: Consol
     expect(second.locator(".diff-frame").first).to_be_visible()
 
 
+def test_a_reason_typed_into_the_panel_is_not_lost_by_choosing_again(fleet: GitFleet, ana: Console) -> None:
+    finding = fixed_by_hand(fleet)
+    ana.go(f"/findings/{finding.reference}/")
+    bar = ana.page.locator(".decision-bar .choices")
+    bar.get_by_role("link", name="Fold back").click()
+    second = ana.panel.get_by_role("radio").nth(1)
+    second.check()
+    ana.panel.get_by_label("Why it should stay").fill("a long story")
+    bar.get_by_role("link", name="Fold back").click()
+    expect(second).to_be_checked()
+    expect(ana.panel.get_by_label("Why it should stay")).to_have_value("a long story")
+    bar.get_by_role("link", name="Waive").click()
+    expect(ana.panel.get_by_label("Why it may stay for now")).to_have_value("a long story")
+
+
 def test_letters_typed_into_a_field_are_text_and_no_commands(fleet: GitFleet, ana: Console) -> None:
     finding = fixed_by_hand(fleet)
     ana.go(f"/findings/{finding.reference}/")

@@ -215,6 +215,28 @@
     all("[data-dismiss], [data-opens], [data-pick-all], [data-pick-all-label]", root).forEach((part) => { part.hidden = false; });
   }
 
+  /* The panel of the decision bar. What is open already is not fetched again over what somebody types there, and a
+     reason that was typed goes along to another choice. The keyboard goes where the eye is. */
+  function watchPanel() {
+    const panel = one("#decision-panel");
+    if (!panel) return;
+    const enter = () => one("input:checked, input:not([type=hidden]), textarea, button, a", panel)?.focus({ preventScroll: true });
+    let reason = "";
+    panel.addEventListener("htmx:beforeSwap", () => { reason = one("textarea[name=reason]", panel)?.value || ""; });
+    panel.addEventListener("htmx:afterSwap", (event) => {
+      panel.dataset.path = event.detail.pathInfo.finalRequestPath;
+      const field = one("textarea[name=reason]", panel);
+      if (field && !field.value) field.value = reason;
+      enter();
+    });
+    document.body.addEventListener("htmx:beforeRequest", (event) => {
+      if (event.detail.target !== panel || !panel.firstElementChild) return;
+      if (event.detail.pathInfo.finalRequestPath !== panel.dataset.path) return;
+      event.preventDefault();
+      enter();
+    });
+  }
+
   function start(root) {
     reveal(root);
     countSelected();
@@ -223,12 +245,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     start(document);
     one(".form-errors")?.focus();
-    // Swapped-in previews take the focus, so that the keyboard is where the eye is.
+    watchPanel();
     document.body.addEventListener("htmx:load", (event) => start(event.detail.elt.parentElement || document));
-    document.body.addEventListener("htmx:afterSwap", (event) => {
-      if (event.detail.target.id === "decision-panel") {
-        one("input:checked, input, textarea, button, a", event.detail.target)?.focus({ preventScroll: true });
-      }
-    });
   });
 })();

@@ -61,7 +61,7 @@ class ScanPage:
     def is_alive(self) -> bool:
         """Whether anything about it may still change: the job runs, or its counts are not written down yet."""
         job = self.scan.job
-        return job is not None and (job.state in ALIVE or (job.state == "done" and not self.scan.finished_at))
+        return job is not None and (job.state in ALIVE or not self.scan.finished_at)
 
     @property
     def total(self) -> int:

@@ -220,7 +220,9 @@
   function watchPanel() {
     const panel = one("#decision-panel");
     if (!panel) return;
-    const enter = () => one("input:checked, input:not([type=hidden]), textarea, button, a", panel)?.focus({ preventScroll: true });
+    const enter = () => (
+      one("input:checked", panel) || one("input:not([type=hidden]), textarea, select", panel) || one("button, a", panel)
+    )?.focus({ preventScroll: true });
     let reason = "";
     panel.addEventListener("htmx:beforeSwap", () => { reason = one("textarea[name=reason]", panel)?.value || ""; });
     panel.addEventListener("htmx:afterSwap", (event) => {

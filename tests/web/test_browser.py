@@ -74,6 +74,7 @@ def test_only_the_patch_of_the_chosen_place_is_open(fleet: GitFleet, ana: Consol
     ana.go(f"/findings/{finding.reference}/")
     ana.page.keyboard.press("f")
     first, second = ana.panel.locator(".placement").nth(0), ana.panel.locator(".placement").nth(1)
+    expect(first.get_by_role("radio")).to_be_focused()
     expect(first.locator(".diff-frame").first).to_be_visible()
     expect(second.locator(".diff-frame").first).to_be_hidden()
     second.get_by_role("radio").check()

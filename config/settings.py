@@ -17,7 +17,8 @@ from config.events import JOB_HANDLERS as JOB_HANDLERS
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+# `or`: what make exports without a value is empty, not unset.
+DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "var").resolve()
 
 FOLDBACK_ENV = env.str("FOLDBACK_ENV", default="production")
 if FOLDBACK_ENV not in {"production", "development", "test"}:
@@ -79,7 +80,7 @@ DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 DATABASE_SERVING_ROLE = env.str("DATABASE_SERVING_ROLE", default="")
 REDIS_URL = _required("REDIS_URL", "workers are told about work through it", "redis://localhost/0")
 
-DEFINITION_PATH = Path(env.str("DEFINITION_PATH", default=str(DATA_DIR / "definition.git")))
+DEFINITION_PATH = Path(env.str("DEFINITION_PATH", default="") or DATA_DIR / "definition.git")
 DEFINITION_URL = env.str("DEFINITION_URL", default="")
 # How workers sign in to DEFINITION_URL: a token for https, or the path of a private key (with its .pub) for ssh.
 DEFINITION_TOKEN = env.str("DEFINITION_TOKEN", default="")

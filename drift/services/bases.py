@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from deployments.queries.definitions import definition_at, desired_for, head_revision
 from django.db.models import Q
 
 from common.core.actor import SYSTEM
@@ -12,6 +11,7 @@ from common.services.jobs import Claim, LeaseKeeper, LostLease, count_items, cre
 from common.services.ledger import record_entry
 from deployments.core.definition.model import DesiredManifest
 from deployments.models import Deployment
+from deployments.queries.definitions import definition_at, desired_for, head_revision
 from drift.core.bases import deployed_base
 from drift.models import HostState
 from drift.services.manifests import load_states, store_manifest

@@ -135,6 +135,11 @@ def _by_hand(ground: Ground, edits: Mapping[str, str | None]) -> dict[str, bytes
     return changed
 
 
+def has_conflict(finding: Finding) -> bool:
+    """Whether on one of its hosts the definition has moved since: folding back what is live then takes that back."""
+    return finding.occurrences.filter(ended_at=None, verdict="conflict").exists()
+
+
 def _pick(
     finding: Finding, ground: Ground, definition: Definition, at: tuple[str, ...], key: str
 ) -> Placement | None:
@@ -154,6 +159,12 @@ def _pick(
     safe = [p for p in wanted if p.safe]
     if safe:
         best = min(safe, key=lambda p: p.last_resort)
+        if not layer and not key and has_conflict(finding):
+            detail = f"{finding} is in conflict: the definition moved too since it was changed by hand"
+            raise Unprocessable(
+                f"{detail}. Look at its placements, and name the layer of the patch that you want.",
+                errors=[FieldError("/layer", "has to be named in a conflict")],
+            )
         if best.last_resort and not layer and not key:
             detail = (
                 f"{finding} can only be folded back as a last resort, at {best.layer}: {best.explanation}"

@@ -91,3 +91,9 @@ def test_a_command_that_can_not_start_says_why_in_one_line() -> None:
     assert done.returncode != 0
     assert "REDIS_URL is not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_make_exports_without_a_value_counts_as_unset() -> None:
+    show = "from config import settings as s; print(s.DATA_DIR, s.DEFINITION_PATH)"
+    done = start({**COMPLETE, "DATA_DIR": "", "DEFINITION_PATH": ""}, "-c", show)
+    assert done.stdout.split() == [str(CHECKOUT / "var"), str(CHECKOUT / "var/definition.git")]

@@ -16,7 +16,7 @@ from drift.models import Explanation, Finding
 from drift.queries.findings import findings_with_counts
 from drift.services.decisions import MAX_FINDINGS, refuse_unless_open
 from drift.services.fold_ground import Ground, stand_on
-from drift.services.proposals import PlacementPreview, placements_for, prepare_fold_back
+from drift.services.proposals import PlacementPreview, has_conflict, placements_for, prepare_fold_back
 from web.core.patches import FilePatch, parse_patch
 from web.core.refusals import plain
 from web.core.sentences import plural
@@ -122,7 +122,12 @@ def fold_back_options(findings: list[Finding]) -> FoldBackOptions:
     try:
         if len(findings) == 1:
             found.revision, previews = placements_for(findings[0])
-            options = [_option(preview, index) for index, preview in enumerate(previews)]
+            # In a conflict the definition moved too: which of the two is right, nobody can advise.
+            is_conflict = has_conflict(findings[0])
+            options = [
+                _option(preview, is_advised=index == 0 and not is_conflict)
+                for index, preview in enumerate(previews)
+            ]
             found.options = [option for option in options if option.safe]
             found.refused = [option for option in options if not option.safe]
         else:
@@ -133,7 +138,7 @@ def fold_back_options(findings: list[Finding]) -> FoldBackOptions:
     return found
 
 
-def _option(preview: PlacementPreview, index: int) -> PlacementOption:
+def _option(preview: PlacementPreview, *, is_advised: bool) -> PlacementOption:
     placement = preview.placement
     return PlacementOption(
         key=placement.key,
@@ -142,7 +147,7 @@ def _option(preview: PlacementPreview, index: int) -> PlacementOption:
         explanation=placement.explanation,
         safe=placement.safe,
         why_not=placement.why_not,
-        advised=index == 0 and placement.safe and not placement.last_resort,
+        advised=is_advised and placement.safe and not placement.last_resort,
         last_resort=placement.last_resort,
         files=parse_patch(placement.patch),
         effect=effect_view(dict(preview.effect)),

@@ -94,7 +94,7 @@ class Trial:
         if moved:
             sentences.append(
                 f"On {_count(moved, 'host')} the definition has moved since the change was made; "
-                "this decides for what is live."
+                "this decides for what is live there, and takes back what the definition says by now: read the patch."
             )
         return " ".join(sentences)
 

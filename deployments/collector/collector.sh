@@ -11,7 +11,8 @@
 #   begin with "./" and are relative to FOLDBACK_ROOT (default /), which becomes the working directory.
 # The answer is a stream of NUL-terminated fields between markers that carry the nonce:
 #   NUL nonce " begin " id NUL ... NUL nonce " end " id " " status NUL
-#   A status is "ok", "missing TOOL" or "verb" (not known here).
+#   A status is "ok", "missing TOOL", "changed", "denied [WHAT]", "rooted" (only a running system can tell) or
+#   "verb" (not known here).
 
 fb_mark() {
     printf '\0%s %s\0' "$nonce" "$*"
@@ -22,6 +23,11 @@ fb_need() {
     for tool do
         command -v "$tool" >/dev/null 2>&1 || { status="missing $tool"; return 1; }
     done
+}
+
+# fb_running: what only the kernel or a service manager knows can't be asked of a directory root.
+fb_running() {
+    [ -z "$root" ] || { status=rooted; return 1; }
 }
 
 # fb_path ENCODED: the decoded path in $path. The final dot keeps a trailing newline.
@@ -264,7 +270,11 @@ foldback() {
         fb_mark "begin $id"
         case $verb in
             clock|facts|names|dirs|list|tree|hash|hash_odd|read) "fb_$verb" "$@" ;;
-            *) status=verb ;;
+            *)  # the verbs of other kinds are sent, in files of their own, only when they are asked for
+                case " $fb_verbs " in
+                    *" $verb "*) "fb_$verb" ;;
+                    *) status=verb ;;
+                esac ;;
         esac
         fb_mark "end $id $status"
     done

@@ -18,8 +18,10 @@ from deployments.collector.question import Limits, Observation, Question
 from deployments.collector.wire import COMMAND, SUDO_COMMAND, Ask, Framed, program_input, split_answer
 from deployments.core.states import State, Unknown
 from deployments.kinds.base import Findings, Survey
+from deployments.kinds.listing import ListingSurvey
 from deployments.kinds.path_content import Wanted
 from deployments.kinds.path_survey import PathSurvey
+from deployments.kinds.registry import LISTED
 
 __all__ = ["Collection", "Limits", "Observation", "Question"]
 
@@ -51,6 +53,7 @@ class Collection:
         self._nonce = nonce
         self._surveys: list[Survey] = [
             PathSurvey(question, hmac_key=hmac_key, wanted=wanted, limits=self.limits),
+            ListingSurvey(question, LISTED),
         ]
         self._asked: list[list[Ask]] = []
         self._round = 0
@@ -136,6 +139,7 @@ class Collection:
             withheld=found.withheld,
             listed=found.listed,
             implied=frozenset(found.implied),
+            redacted=found.redacted,
             clock_offset=self._clock_offset,
             facts=self._facts,
             problems=tuple(found.problems),
@@ -166,6 +170,7 @@ def _merged(parts: Iterable[Findings]) -> Findings:
         whole.withheld |= part.withheld
         whole.listed |= part.listed
         whole.implied |= part.implied
+        whole.redacted |= part.redacted
         whole.problems += part.problems
     return whole
 

@@ -36,7 +36,7 @@ class Question:
 
     `resources` maps resource ids to the attributes that matter (None: all of them); a file is only read when
     its content matters. `exhaustive` directories are listed with everything below them. `secret_paths` are
-    patterns as in `deployments.core.redaction`.
+    patterns as in `deployments.core.redaction`. `watched` are kinds that are listed whole ("package"), declared or not.
     """
 
     resources: Mapping[str, frozenset[str] | None]
@@ -45,6 +45,7 @@ class Question:
     secret_files: frozenset[str] = frozenset()
     """Paths that are secret besides, as they are: no patterns."""
     sudo: bool = False
+    watched: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, resources: Iterable[str], exhaustive: Iterable[str] = (), **rest: Any) -> "Question":
@@ -62,6 +63,7 @@ class Question:
             for name, wanted in manifest.resources.items()
         }
         secret_files = frozenset(manifest.secret_paths) | frozenset(rest.pop("secret_files", ()))
+        rest.setdefault("watched", frozenset(manifest.watched))
         return cls(resources, tuple(manifest.exhaustive), secret_files=secret_files, **rest)
 
 
@@ -74,7 +76,9 @@ class Observation:
     `contents` by SHA-256 of the *original*: text, redacted on arrival; `redactions` counts what was replaced
     in each, and what has any must never be folded back. `withheld` says why a wanted content is not there.
     `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
-    the reason why what is not listed there is unknown. `implied` are undeclared directories that hold declared resources.
+    the reason why what is not listed there is unknown; per watched kind the same under its name with a colon
+    ("package:"). `redacted` counts, by resource, what was taken out of a state because it looked like a secret:
+    such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
     `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
     `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
     """
@@ -86,6 +90,7 @@ class Observation:
     withheld: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str | None] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
+    redacted: Mapping[str, int] = field(default_factory=dict)
     clock_offset: float | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -101,7 +106,10 @@ class Observation:
             return self.states[resource]
         if resource in self.implied:
             return UNDECLARED
-        path = resource.partition(":")[2]
+        kind, _, path = resource.partition(":")
+        if (whole := f"{kind}:") in self.listed:
+            why = self.listed[whole]
+            return ABSENT if why is None else Unknown(why)
         while path.startswith("/") and path != "/":
             path = path.rpartition("/")[0] or "/"
             if path in self.listed:

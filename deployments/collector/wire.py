@@ -66,15 +66,23 @@ def program_input(nonce: str, asks: Sequence[Ask]) -> bytes:
             raise ValueError(f"not a verb: {ask.verb!r}")
         lines.append(" ".join([str(number), ask.verb, *(encode(arg) for arg in ask.args)]))
     # Neither the nonce nor the alphabet of the arguments has a quote in it, so the quotes can't be left.
-    return f"{_program()}foldback '{nonce}' '{chr(10).join(lines)}' </dev/null\n".encode("ascii")
+    verbs = frozenset(ask.verb for ask in asks) & _kind_verbs()
+    return f"{_program(verbs)}foldback '{nonce}' '{chr(10).join(lines)}' </dev/null\n".encode("ascii")
 
 
 @cache
-def _program() -> str:
-    text = Path(__file__).with_name("collector.sh").read_text(encoding="ascii")
-    return "".join(
-        f"{line}\n" for line in text.splitlines() if line.strip() and not line.strip().startswith("#")
-    )
+def _kind_verbs() -> frozenset[str]:
+    return frozenset(path.stem for path in Path(__file__).with_name("verbs").glob("*.sh"))
+
+
+@cache
+def _program(verbs: frozenset[str]) -> str:
+    """The collector, with the verbs of kinds that are asked for: each a file that defines `fb_VERB`."""
+    here = Path(__file__).parent
+    paths = [here / "collector.sh", *(here / "verbs" / f"{verb}.sh" for verb in sorted(verbs))]
+    lines = [line for path in paths for line in path.read_text(encoding="ascii").splitlines()]
+    code = "".join(f"{line}\n" for line in lines if line.strip() and not line.strip().startswith("#"))
+    return f"{code}fb_verbs='{' '.join(sorted(verbs))}'\n"
 
 
 def split_answer(
@@ -138,6 +146,10 @@ def _status(status: bytes) -> str | None:
         return reason(reasons.TOOL_MISSING, text.removeprefix("missing "))
     if text == "changed":
         return reasons.CHANGED
+    if text == "denied" or text.startswith("denied "):
+        return reason(reasons.DENIED, text.removeprefix("denied").strip())
+    if text == "rooted":
+        return reason(reasons.NOT_SUPPORTED, "only a running system can tell")
     return reason(
         reasons.NOT_SUPPORTED if text == "verb" else reasons.GARBLED, "" if text == "verb" else text
     )

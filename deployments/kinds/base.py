@@ -24,6 +24,7 @@ class Findings:
     withheld: dict[str, str] = field(default_factory=dict)
     listed: dict[str, str | None] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
+    redacted: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 

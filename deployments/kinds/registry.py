@@ -3,9 +3,12 @@
 from deployments.kinds.base import Kind
 from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
+from deployments.kinds.listing import ListedKind
 from deployments.kinds.symlinks import SYMLINKS
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (FILES, DIRECTORIES, SYMLINKS)}
+LISTED: tuple[ListedKind, ...] = ()
+"""Kinds that a host lists whole, in the order in which people read them."""
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FILES, DIRECTORIES, SYMLINKS, *LISTED)}
 SECTIONS: dict[str, Kind] = {kind.section: kind for kind in KINDS.values()}
 """The same by the section of `resources.yaml` that declares them."""
 

@@ -375,8 +375,10 @@ def test_a_question_follows_the_manifest() -> None:
         }
         exhaustive = ("/d",)
         secret_paths = ("/etc/app/p",)
+        watched = ("package",)
 
     question = Question.for_manifest(Manifest())
     assert question.resources == {"file:/a": frozenset({"type", "mode"}), "file:/b": None, "file:/c": None}
     assert question.exhaustive == ("/d",)
     assert question.secret_files == {"/etc/app/p"}
+    assert question.watched == {"package"}

@@ -187,9 +187,11 @@ class DesiredManifest:
     """Everything one host should be. `exhaustive` are the directories in which undeclared entries are drift.
 
     `secret_paths` are the paths declared with `secret:`; whoever observes treats them as secret besides those
-    that `Definition.secret_paths` matches.
+    that `Definition.secret_paths` matches. `watched` are the kinds that are looked at whole ("package"): what is
+    new or different there since the last agreed state is drift although nobody declared it.
     """
 
     resources: Mapping[str, DesiredResource]
     exhaustive: tuple[str, ...] = ()
     secret_paths: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()

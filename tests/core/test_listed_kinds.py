@@ -1,0 +1,76 @@
+"""Kinds that a host lists whole: what is declared and not listed is absent only where the listing is complete."""
+
+import pytest
+
+from deployments.collector.question import Observation, Question
+from deployments.collector.wire import Reply
+from deployments.core.states import ABSENT, Present, Unknown
+from deployments.kinds.listing import Listed, ListedKind, ListingSurvey
+
+NGINX = Present({"version": "1"})
+
+
+def kind(listed: Listed, name: str = "package") -> ListedKind:
+    return ListedKind(name, f"{name}s", ("version",), verb="packages", parse=lambda body: listed)
+
+
+def looked(question: Question, listed: Listed, reply: Reply | None = None) -> Observation:
+    survey = ListingSurvey(question, [kind(listed)])
+    asks = survey.asks()
+    survey.take([reply or Reply(b"")] * len(asks))
+    assert survey.asks() == []
+    found = survey.findings()
+    return Observation(found.states, listed=found.listed, problems=tuple(found.problems))
+
+
+DECLARED = Question.of(["package:nginx", "package:telnetd"])
+WATCHED = Question.of(["package:telnetd"], watched=frozenset({"package"}))
+
+
+def test_what_is_declared_and_not_in_a_complete_listing_is_absent() -> None:
+    seen = looked(DECLARED, Listed({"nginx": NGINX, "vim": NGINX}))
+    assert seen.states == {"package:nginx": NGINX, "package:telnetd": ABSENT}
+
+
+def test_a_watched_kind_brings_everything_and_says_that_the_rest_is_absent() -> None:
+    seen = looked(WATCHED, Listed({"nginx": NGINX}))
+    assert seen.states == {"package:nginx": NGINX, "package:telnetd": ABSENT}
+    assert seen.listed == {"package:": None}
+    assert seen.state_of("package:vim") == ABSENT
+
+
+def test_an_incomplete_listing_makes_nothing_absent() -> None:
+    seen = looked(WATCHED, Listed({"nginx": NGINX}, incomplete="denied"))
+    assert seen.states == {"package:nginx": NGINX, "package:telnetd": Unknown("denied")}
+    assert seen.state_of("package:vim") == Unknown("denied")
+
+
+@pytest.mark.parametrize("failure", ["truncated", "tool missing: dpkg-query", "denied", "timed out"])
+def test_an_answer_that_failed_is_unknown_and_never_parsed(failure: str) -> None:
+    seen = looked(WATCHED, Listed({"nginx": NGINX}), Reply(b"half", failure))
+    assert seen.states == {"package:telnetd": Unknown(failure)}
+    assert seen.listed == {"package:": failure}
+
+
+def test_a_parser_that_meets_what_it_did_not_foresee_makes_its_kind_unknown() -> None:
+    def parse(body: bytes) -> Listed:
+        raise IndexError
+
+    survey = ListingSurvey(WATCHED, [ListedKind("package", "packages", (), verb="packages", parse=parse)])
+    survey.take([Reply(b"x")] * len(survey.asks()))
+    assert survey.findings().states == {"package:telnetd": Unknown("garbled: packages: IndexError")}
+
+
+def test_what_was_never_asked_is_unknown() -> None:
+    survey = ListingSurvey(WATCHED, [kind(Listed())])
+    assert survey.findings().states == {"package:telnetd": Unknown("not asked")}
+
+
+def test_a_kind_that_nobody_asked_about_is_not_asked() -> None:
+    assert ListingSurvey(Question.of(["file:/etc/motd"]), [kind(Listed())]).asks() == []
+
+
+def test_a_name_with_control_characters_is_left_out_and_said() -> None:
+    seen = looked(WATCHED, Listed({"ngi\x1b[2Jnx": NGINX, "vim": NGINX}))
+    assert set(seen.states) == {"package:vim", "package:telnetd"}
+    assert len(seen.problems) == 1 and "\x1b" not in seen.problems[0]

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from deployments.core.secret_shapes import redact_shapes
+from deployments.core.secret_commands import hide_in_commands
+from deployments.core.secret_shapes import hide, redact_shapes
 
 # Later patterns win; a leading "!" takes a path out again. Matching ignores case: better one path too many.
 DEFAULT_SECRET_PATHS: tuple[str, ...] = (
@@ -155,7 +156,18 @@ def _is_secret(path: str, patterns: tuple[str, ...]) -> bool:
 
 def redact(text: str) -> Redacted:
     """Replace what looks like a secret: keys, passwords in assignments and URLs, tokens of known shape."""
-    return Redacted(*redact_shapes(text))
+    text, shapes = redact_shapes(text)
+    text, commands = hide_in_commands(text, hide)
+    return Redacted(text, shapes + commands)
+
+
+def redact_command(text: str) -> Redacted:
+    """The same for a line that a host shows of what runs or is to run there: cron, sudo, units, processes, containers.
+
+    Give it whole command lines or `NAME=value` pairs, arguments joined as a shell would take them (`shlex.join`).
+    Nothing that a host says of commands may be stored before it went through here.
+    """
+    return redact(text)
 
 
 def keyed_hmac(key: bytes, data: bytes | str) -> str:

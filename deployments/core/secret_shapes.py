@@ -21,14 +21,18 @@ _PASS = r"(?<![a-z])(?<!proxy_)(?<!fastcgi_)(?<!uwsgi_)(?<!scgi_)(?<!grpc_)(?<!m
 _SECRET_WORD = (
     rf"(?:pass[_-]?(?:words?|wd|phrases?|code)|passwd|pwd|{_PASS}|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     r"|account[_-]?key|private[_-]?key|secret[_-]?key|shared[_-]?key|encryption[_-]?key|signing[_-]?key|master[_-]?key"
-    r"|auth[_-]?key|authtoken|sas[_-]?key|credentials?|rootpw|bindpw|requirepass|masterauth|psk|_auth)"
+    r"|auth[_-]?key|authtoken|sas[_-]?key|credentials?|snmp[_-]?community|community[_-]?string|rootpw|bindpw|requirepass|masterauth|psk|_auth)"
 )
 # "db.password1" and "DB_PASSWORD" are keys, "password_file" and "PasswordAuthentication" are not.
+# In sudoers, "NOPASSWD: ALL" and "(root) PASSWD: /bin/x" are tags.
+_SUDO_TAG = (
+    r"(?-i:NOPASSWD:|PASSWD:[ \t]{0,10}(?:ALL\b|[!/]|[A-Z]{3,12}:)|(?<=[)=,:] )PASSWD:|(?<=[)=,:])PASSWD:)"
+)
 _KEY_BODY = rf"[\w.-]{{0,80}}?{_SECRET_WORD}(?:[_-]?(?:data|value|base64|b64|\d{{1,3}}))?"
 _KEY = rf"(?<![\w.-]){_KEY_BODY}"
 _QUOTED = r"\"(?:[^\"\\\n]|\\.){1,4000}\"|'(?:[^'\\\n]|\\.){1,4000}'"
 _ASSIGNMENT = re.compile(
-    rf"(?P<before>{_KEY}[\"']?[ \t]{{0,40}}(?:=>|:=|\?=|==?|:)[ \t]{{0,40}})"
+    rf"(?P<before>(?!{_SUDO_TAG}){_KEY}[\"']?[ \t]{{0,40}}(?:=>|:=|\?=|==?|:)[ \t]{{0,40}})"
     # the last: a quote that is not closed on its line
     rf"(?P<value>{_QUOTED}|[^\s,;\"'<>&|]{{1,4000}}|[\"'][^\"'\n]{{1,4000}}(?=\n|\Z))",
     re.IGNORECASE,
@@ -49,6 +53,11 @@ _YAML_LIST = re.compile(
     re.IGNORECASE,
 )
 _JSON_AUTH = re.compile(r"(?P<before>\"auth\"[ \t]*:[ \t]*)(?P<value>\"[^\"\n]{1,4000}\")")
+_SQL = re.compile(
+    r"(?P<before>\b(?:identified[ \t]{1,10}(?:with[ \t]{1,10}\S{1,60}[ \t]{1,10})?(?:by|as)(?:[ \t]{1,10}password)?|password)"
+    r"[ \t]{0,10}\(?[ \t]{0,10})(?P<value>'(?:[^'\\\n]|\\.){1,1000}')",
+    re.IGNORECASE,
+)
 _XML = re.compile(rf"(?P<before><{_KEY}>)(?P<value>[^<\n]{{1,4000}})(?=</)", re.IGNORECASE)
 _XML_PAIR = re.compile(
     rf"(?P<before>(?:key|name)=[\"']{_KEY}[\"'][ \t]{{1,10}}value=)(?P<value>{_QUOTED})", re.IGNORECASE
@@ -126,6 +135,7 @@ _RULES = (
     _USER_FLAG,
     _MYSQL_FLAG,
     _WEBHOOK,
+    _SQL,
     _XML,
     _XML_PAIR,
     _JSON_AUTH,
@@ -141,7 +151,7 @@ _RULES = (
 def redact_shapes(text: str) -> tuple[str, int]:
     """The text with its secrets replaced, and how many were."""
     text, count = _without_private_keys(text)
-    for rule, replace in ((_BASE64_RUN, _hide_encoded_key), *((rule, _hide) for rule in _RULES)):
+    for rule, replace in ((_BASE64_RUN, _hide_encoded_key), *((rule, hide) for rule in _RULES)):
         hidden = 0
 
         def substitute(match: re.Match[str], replace: _Replace = replace) -> str:
@@ -158,7 +168,7 @@ def redact_shapes(text: str) -> tuple[str, int]:
 _Replace = Callable[[re.Match[str]], str | None]
 
 
-def _hide(match: re.Match[str]) -> str | None:
+def hide(match: re.Match[str]) -> str | None:
     value = match["value"]
     quote = value[0] if value[0] in "\"'" and value[0] == value[-1] and len(value) > 1 else ""
     inner = value[1:-1] if quote else value

@@ -6,7 +6,7 @@ import pwd
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,12 @@ class Sshd:
     user: str
     credential: Credential
     host_keys: tuple[str, ...]
+    log: Path
+
+    @property
+    def asked_to_sign_in(self) -> bool:
+        """Whether a client got as far as authentication. Needs `LogLevel DEBUG1`."""
+        return "userauth-request" in self.log.read_text(errors="replace")
 
     def transport(self, **options: object) -> SshTransport:
         settings = {
@@ -38,8 +44,13 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path, *lines: str) -> Iterator[Sshd]:
-    """A server with these additional lines in its configuration; skips the test where it can't run."""
+def running_sshd(
+    folder: Path, *lines: str, with_keys: Callable[[Path], Sequence[str]] = lambda folder: ()
+) -> Iterator[Sshd]:
+    """A server with these additional lines in its configuration; skips the test where it can't run.
+
+    `with_keys` may do something with the host keys (`host_ssh-ed25519` and `.pub` in the folder), and adds lines.
+    """
     server = sshd_path()
     if server is None:
         pytest.skip("no sshd (apt install openssh-server)")
@@ -57,6 +68,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Sshd]:
         path = folder / f"host_{kind}"
         path.write_bytes(key.export_private_key("openssh"))
         path.chmod(0o600)
+        path.with_suffix(".pub").write_bytes(key.export_public_key("openssh"))
         public.append(" ".join(key.export_public_key("openssh").decode().split()[:2]))
     login = asyncssh.generate_private_key("ssh-ed25519")
     (folder / "authorized_keys").write_bytes(login.export_public_key("openssh"))
@@ -76,6 +88,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Sshd]:
         "KbdInteractiveAuthentication no",
         "PermitRootLogin prohibit-password",
         *lines,
+        *with_keys(folder),
     ]
     (folder / "sshd_config").write_text("\n".join(configuration) + "\n")
     log = folder / "log"
@@ -85,7 +98,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Sshd]:
         )
     try:
         _wait_for(port, process, log)
-        yield Sshd(port, me.pw_name, Credential(key=login), tuple(public))
+        yield Sshd(port, me.pw_name, Credential(key=login), tuple(public), log)
     finally:
         process.terminate()
         process.wait(timeout=10)

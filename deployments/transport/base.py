@@ -2,9 +2,12 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deployments.collector.reasons import reason
+
+if TYPE_CHECKING:
+    from deployments.transport.host_keys import HostKey
 
 STDERR_KEPT = 16 * 1024
 """How much of the standard error of a command is kept; the rest is read and dropped, and counts as output."""
@@ -22,11 +25,14 @@ class Answer:
 class TransportFailure(Exception):
     """The host could not be reached, or the way to it broke. `code` is one of `deployments.collector.reasons`.
 
-    `output` is what had arrived by then: complete sections in it still count.
+    `output` is what had arrived by then: complete sections in it still count. `offered` is the host key that was
+    refused, where that is why.
     """
 
-    def __init__(self, code: str, detail: object = "", *, output: bytes = b"") -> None:
-        self.code, self.output = code, output
+    def __init__(
+        self, code: str, detail: object = "", *, output: bytes = b"", offered: "HostKey | None" = None
+    ) -> None:
+        self.code, self.output, self.offered = code, output, offered
         self.reason = reason(code, detail)
         super().__init__(self.reason)
 

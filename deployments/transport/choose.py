@@ -32,6 +32,8 @@ def transport_for(
         host_keys=connection.trusted_keys,
         port=connection.port,
         revoked_keys=connection.revoked_keys,
+        ca_keys=connection.ca_keys,
+        names=(connection.name,),
     )
 
 

@@ -1,7 +1,7 @@
 """SSH with asyncssh: strict host keys, one credential, nothing from this machine's own SSH set-up.
 
-The host's pinned keys are the only ones that are trusted; another, an unknown or a revoked one ends the
-connection before authentication. No agent, no configuration file, no default keys, no forwarding, no
+The host's pinned keys, and those that a trusted host CA has signed for it, are the only ones that are trusted (see
+host_trust.py); another, an unknown or a revoked one ends the connection before authentication. No agent, no configuration file, no default keys, no forwarding, no
 compression (a small answer could unpack to a huge one), no terminal.
 """
 
@@ -18,7 +18,7 @@ import asyncssh
 
 from deployments.collector import reasons
 from deployments.transport.base import STDERR_KEPT, Answer, Session, TransportFailure
-from deployments.transport.host_keys import SIGNATURE_ALGORITHMS, describe, parse_public_key
+from deployments.transport.host_trust import HostTrust, TrustingClient
 from deployments.transport.ssh_errors import as_failure
 
 _WINDOW = 512 * 1024
@@ -46,7 +46,10 @@ class Credential:
 
 @dataclass(frozen=True)
 class SshTransport:
-    """A way to one host. `host_keys` and `revoked_keys` are public key lines as in OpenSSH's files."""
+    """A way to one host. `host_keys`, `revoked_keys` and `ca_keys` are public key lines as in OpenSSH's files.
+
+    A host with no pinned key is trusted if one of `ca_keys` has signed its key for one of `names` or its address.
+    """
 
     address: str
     user: str
@@ -54,13 +57,15 @@ class SshTransport:
     host_keys: Sequence[str]
     port: int = 22
     revoked_keys: Sequence[str] = ()
+    ca_keys: Sequence[str] = ()
+    names: Sequence[str] = ()
     connect_seconds: float = 15.0
     wire_bytes: int = 64 * 1024 * 1024
     """All that the host may send in one connection, whatever it calls it."""
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        if not self.host_keys:
+        if not self.host_keys and not self.ca_keys:
             raise TransportFailure(reasons.HOST_KEY_UNKNOWN, "enrol the host first")
         connection, guard = await self._connect()
         watch = asyncio.create_task(guard.watch())
@@ -71,7 +76,8 @@ class SshTransport:
             await _close(connection)
 
     async def _connect(self) -> tuple[asyncssh.SSHClientConnection, "_Guard"]:
-        client = _Client()
+        trust = HostTrust(self.host_keys, self.ca_keys, self.revoked_keys, (*self.names, self.address))
+        client = TrustingClient(trust)
         try:
             async with asyncio.timeout(self.connect_seconds):
                 sock = await _dial(self.address, self.port)
@@ -79,31 +85,28 @@ class SshTransport:
                 watch = asyncio.create_task(guard.watch())
                 try:
                     guard.connection = await asyncssh.connect(
-                        self.address, self.port, sock=sock, client_factory=lambda: client, **self._options()
+                        self.address,
+                        self.port,
+                        sock=sock,
+                        client_factory=lambda: client,
+                        **self._options(trust),
                     )
                 finally:
                     watch.cancel()
                     if not client.connected:  # nobody else has taken it over
                         sock.close()
         except (OSError, asyncssh.Error, TimeoutError) as error:
-            if isinstance(error, asyncssh.HostKeyNotVerifiable) and client.refused_key is not None:
-                shown = f"it shows {client.refused_key}"
-                raise TransportFailure(reasons.HOST_KEY_CHANGED, shown) from error
+            if (refused := client.refusal) is not None:
+                raise TransportFailure(refused.code, refused.detail, offered=refused.offered) from error
             raise as_failure(error) from error
         return guard.connection, guard
 
-    def _options(self) -> dict[str, Any]:
-        pinned = [parse_public_key(line) for line in self.host_keys]
-        revoked = [parse_public_key(line) for line in self.revoked_keys]
-        # The kinds of key that are pinned come first, so that the host shows one of those if it still has it;
-        # then the others, so that a replaced key is seen and reported for what it is.
-        first = [name.decode("ascii") for key in pinned for name in key.sig_algorithms]
-        names = [name for name in first if name in SIGNATURE_ALGORITHMS]
+    def _options(self, trust: HostTrust) -> dict[str, Any]:
         key, password = self.credential.key, self.credential.password
         return {
             "username": self.user,
-            "known_hosts": (pinned, [], revoked),
-            "server_host_key_algs": list(dict.fromkeys([*names, *SIGNATURE_ALGORITHMS])),
+            "known_hosts": trust.known_hosts(),
+            "server_host_key_algs": trust.algorithms(),
             "client_keys": None if key is None else [key],  # an empty list would mean ~/.ssh
             "client_certs": [],
             "password": password,
@@ -127,21 +130,6 @@ class SshTransport:
             "connect_timeout": self.connect_seconds,
             "login_timeout": self.connect_seconds,
         }
-
-
-class _Client(asyncssh.SSHClient):
-    """Notes which key was refused, so that a person can compare it."""
-
-    refused_key: str | None = None
-    connected = False
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.connected = True
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        found = describe(key)
-        self.refused_key = f"{found.algorithm} {found.fingerprint}"
-        return False
 
 
 class _Guard:

@@ -8,8 +8,8 @@ from uuid import UUID
 class HostConnection:
     """`address` is never empty; `user` is empty when neither the host nor its credential names one.
 
-    `trusted_keys` and `revoked_keys` are OpenSSH public key lines; with no trusted key the host has not been
-    enrolled, and must not be connected to. `root` is the folder of a `local` host, else empty.
+    `trusted_keys`, `revoked_keys` and `ca_keys` are OpenSSH public key lines. With no trusted key and no trusted host
+    CA the host has not been enrolled, and must not be connected to. `root` is the folder of a `local` host, else empty.
     """
 
     host_id: UUID
@@ -22,10 +22,11 @@ class HostConnection:
     credential_id: UUID | None
     trusted_keys: tuple[str, ...] = ()
     revoked_keys: tuple[str, ...] = ()
+    ca_keys: tuple[str, ...] = ()
 
     @property
     def is_enrolled(self) -> bool:
-        return self.transport == "local" or bool(self.trusted_keys)
+        return self.transport == "local" or bool(self.trusted_keys or self.ca_keys)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ result with a reason. Only `on_result` may stop a scan by raising, since what it
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -30,11 +30,13 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Target:
-    """One host to look at. `wanted` decides whose content is fetched; `context` comes back untouched."""
+    """One host to look at. `wanted` decides whose content is fetched, `moved` whether it is asked who was at work
+    there (see `Collection`); `context` comes back untouched."""
 
     host: str
     question: Question
     wanted: Wanted | None = None
+    moved: Callable[[Mapping[str, State]], bool] | None = None
     context: Any = None
 
 
@@ -152,10 +154,11 @@ def judge(observation: Observation) -> tuple[Status, str | None]:
 
 
 async def _attempt(target: Target, scan: Scan) -> Observation:
-    wanted = {} if target.wanted is None else {"wanted": target.wanted}
+    given = {"wanted": target.wanted, "moved": target.moved}
+    hooks: dict[str, Any] = {name: hook for name, hook in given.items() if hook is not None}
     try:
         collection = Collection(
-            target.question, nonce=scan.nonce(), hmac_key=scan.hmac_key, limits=scan.limits, **wanted
+            target.question, nonce=scan.nonce(), hmac_key=scan.hmac_key, limits=scan.limits, **hooks
         )
         deadline = monotonic() + scan.limits.connect_seconds + scan.limits.session_seconds
         try:

@@ -10,7 +10,7 @@ Each round asks what the surveys of all kinds want to know next; they end when n
 the transport fails, `receive` is told the reason, what is complete counts, and nothing more is asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from deployments.collector import reasons
 from deployments.collector.facts import clock_offset, parse_clock, parse_facts
@@ -22,6 +22,8 @@ from deployments.kinds.listing import ListingSurvey
 from deployments.kinds.path_content import Wanted
 from deployments.kinds.path_survey import PathSurvey
 from deployments.kinds.registry import LISTED
+from deployments.traces.base import Traces
+from deployments.traces.survey import ASKS, parse_traces
 
 __all__ = ["Collection", "Limits", "Observation", "Question"]
 
@@ -32,12 +34,18 @@ def _nothing(resource: str, state: State) -> bool:
     return False
 
 
+def _unmoved(states: Mapping[str, State]) -> bool:
+    return False
+
+
 class Collection:
     """One look at one host.
 
     `nonce`: 16 to 64 lower-case letters and digits, a letter first, random, new for every collection.
     `hmac_key`: for the content of secret paths, which is unknown without it.
     `wanted`: decides, once digests are known, whose content is fetched; default nobody's.
+    `moved`: decides, once all states are known, whether something changed there, so that it is worth asking who was
+    at work; default never.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Collection:
         nonce: str,
         hmac_key: bytes | None = None,
         wanted: Wanted = _nothing,
+        moved: Callable[[Mapping[str, State]], bool] = _unmoved,
         limits: Limits | None = None,
     ) -> None:
         self.question, self.limits = question, limits or Limits()
@@ -55,6 +64,9 @@ class Collection:
             PathSurvey(question, hmac_key=hmac_key, wanted=wanted, limits=self.limits),
             ListingSurvey(question, LISTED),
         ]
+        self._moved = moved
+        self._traces: Traces | None = None
+        self._tracing = False
         self._asked: list[list[Ask]] = []
         self._round = 0
         self._failure: str | None = None
@@ -82,7 +94,11 @@ class Collection:
             # The clock is read first and last, so that what lies between does not count.
             asks = [Ask("facts"), *asks, Ask("clock")]
         if not asks:
-            return None
+            if self._tracing or not self._moved(
+                _merged(survey.findings() for survey in self._surveys).states
+            ):
+                return None
+            self._tracing, asks = True, ASKS
         self._round += 1
         return program_input(self._round_nonce, asks)
 
@@ -101,10 +117,14 @@ class Collection:
         """
         self.received_bytes += len(output)
         extra = 2 if self._round == 1 else 0
-        count = sum(map(len, self._asked)) + extra
+        count = len(ASKS) if self._tracing else sum(map(len, self._asked)) + extra
         framed = split_answer(
             output, self._round_nonce, count, failure=failure, stderr=stderr, exit_status=exit_status
         )
+        if self._tracing:
+            # Everything that was to be known is known: without traces it is only not known who it was.
+            self._traces = parse_traces(framed.replies[0], self._clock_offset)
+            return
         self._failure = framed.failure
         replies = list(framed.replies)
         if extra:
@@ -119,7 +139,8 @@ class Collection:
         if self._round == 0:
             self.send()
             self.receive(b"", failure)
-        self._failure = self._failure or failure
+        if not self._tracing:
+            self._failure = self._failure or failure
 
     def result(self) -> Observation:
         """What is known. Everything that was asked about has a state, unknown where it was not proven."""
@@ -141,6 +162,7 @@ class Collection:
             implied=frozenset(found.implied),
             redacted=found.redacted,
             clock_offset=self._clock_offset,
+            traces=self._traces,
             facts=self._facts,
             problems=tuple(found.problems),
             failure=self._failure,

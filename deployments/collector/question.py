@@ -7,6 +7,7 @@ from typing import Any
 from deployments.collector import reasons
 from deployments.core.redaction import DEFAULT_SECRET_PATHS
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Unknown
+from deployments.traces.base import Traces
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Question:
     secret_paths: tuple[str, ...] = DEFAULT_SECRET_PATHS
     secret_files: frozenset[str] = frozenset()
     """Paths that are secret besides, as they are: no patterns."""
+    secret_contents: frozenset[str] = frozenset()
+    """SHA-256 of contents that are declared and hold a secret: what has one of them is compared by a keyed digest."""
     sudo: bool = False
     watched: frozenset[str] = frozenset()
 
@@ -73,13 +76,14 @@ class Observation:
 
     `states` has every resource that was asked about, and every undeclared entry below exhaustive directories.
     `evidence` per resource: size, mtime, ctime (host's clock), inode, device, links, uid, gid; not state.
-    `contents` by SHA-256 of the *original*: text, redacted on arrival; `redactions` counts what was replaced
-    in each, and what has any must never be folded back. `withheld` says why a wanted content is not there.
+    `contents` by the digest that the states have: the SHA-256 of the original, or `hmac:…` where it holds a secret or
+    could not be read (see `deployments.core.content_digests`); text, redacted on arrival. `redactions` counts what was
+    replaced in each, and what has any must never be folded back. `withheld` says why a wanted content is not there.
     `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
     the reason why what is not listed there is unknown; per watched kind the same under its name with a colon
     ("package:"). `redacted` counts, by resource, what was taken out of a state because it looked like a secret:
     such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
-    `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
+    `traces` are of people at work there; None where they were not asked for. `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
     `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
     """
 
@@ -92,6 +96,7 @@ class Observation:
     implied: frozenset[str] = frozenset()
     redacted: Mapping[str, int] = field(default_factory=dict)
     clock_offset: float | None = None
+    traces: Traces | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     failure: str | None = None

@@ -1,0 +1,194 @@
+"""Traces of people on a host: each source read as its tools write it, hostile ones survived, secrets never kept."""
+
+import math
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deployments.collector.wire import Reply
+from deployments.traces.audit import parse_accounting, parse_audit_log
+from deployments.traces.auth_log import parse_auth_log, parse_journal
+from deployments.traces.base import HostClock, Trace
+from deployments.traces.logins import parse_wtmp
+from deployments.traces.packages import (
+    parse_apk_log,
+    parse_apt_history,
+    parse_dnf_log,
+    parse_dpkg_log,
+    parse_yum_log,
+)
+from deployments.traces.survey import PARSERS, parse_traces
+
+DATA = Path(__file__).parent / "traces_data"
+CLOCK = HostClock(now=1763885000.0)  # 2025-11-23 08:03:20 UTC
+USERS = {"0": "root", "1001": "ana", "1002": "ben"}
+
+
+def data(name: str) -> str:
+    return (DATA / name).read_text()
+
+
+def brief(traces: list[Trace]) -> list[tuple[object, ...]]:
+    return [(t.what, t.login, t.at, t.until) for t in traces]
+
+
+def test_the_journal_tells_commands_shells_and_logins() -> None:
+    assert brief(parse_journal(data("journal.txt"), CLOCK)) == [
+        ("session", "ana", 1763884000.2, 1763884100.0),
+        ("session", "ana", 1763884000.25, 1763884100.1),
+        ("command", "ana", 1763884010.0, None),
+        ("command", "ben", 1763884030.0, None),
+        ("shell", "ben", 1763884030.01, 1763884090.0),
+        ("shell", "cy", 1763884110.0, math.inf),
+        ("command", "ana", 1763884120.0, None),
+    ]
+
+
+def test_a_command_is_told_as_it_was_run_and_from_where() -> None:
+    traces = parse_journal(data("journal.txt"), CLOCK)
+    command = next(t for t in traces if t.what == "command")
+    assert (command.text, command.origin) == ("sudo /usr/bin/sed -i s/64/128/ /etc/nginx/nginx.conf", "pts/0")
+    assert traces[0].origin == "192.0.2.7"
+
+
+def test_a_password_on_a_command_line_is_not_kept() -> None:
+    texts = [t.text for t in parse_journal(data("journal.txt"), CLOCK)]
+    assert any("mysql" in text for text in texts) and not any("Tr0ub4dor" in text for text in texts)
+
+
+def test_a_file_of_syslog_has_times_without_year_and_with_zone() -> None:
+    masked, tuned = parse_auth_log(data("auth.log"), CLOCK)
+    assert (masked.login, masked.at) == ("ana", 1763884010.0)
+    assert (tuned.login, tuned.at) == ("ben", 1763884015.123456)
+
+
+def test_a_time_without_year_is_never_in_the_future() -> None:
+    assert HostClock(1763885000.0).without_year("Dec 31 23:00:00") == 1735686000.0  # the year before
+    assert HostClock(1763885000.0, 3600).without_year("Nov 23 08:46:50") == 1763884010.0
+
+
+def test_apt_knows_who_asked_and_which_packages() -> None:
+    asked, by_itself = parse_apt_history(data("apt.txt"), CLOCK)
+    assert (asked.login, asked.names, asked.text) == (
+        "ana",
+        ("htop", "libnl-3-200"),
+        "apt-get install -y htop",
+    )
+    assert (asked.at, asked.until) == (1763883956.0, 1763883959.0)
+    assert (by_itself.login, by_itself.names) == ("", ("openssl",))
+
+
+def test_dpkg_yum_dnf_and_apk_know_when() -> None:
+    installed, removed = parse_dpkg_log(data("dpkg.txt"), CLOCK)
+    assert (installed.names, installed.at) == (("htop",), 1763883957.0)
+    assert removed.names == ("telnet",)
+    (htop,) = parse_dnf_log(data("dnf.txt"), CLOCK)
+    assert (htop.names, htop.at) == (("htop",), 1763883956.0)
+    (old,) = parse_yum_log("Nov 23 07:45:56 Installed: 1:htop-3.2-1.el7.x86_64\n", CLOCK)
+    assert (old.names, old.at) == (("htop",), 1763883956.0)
+    (apk,) = parse_apk_log("Running `apk add htop` at 2025-11-23 07:45:56\n", CLOCK)
+    assert (apk.names, apk.at) == (("htop",), 1763883956.0)
+
+
+def test_the_audit_log_names_the_account_that_logged_in_and_the_path() -> None:
+    ana, ben = parse_audit_log(data("audit.txt"), CLOCK, USERS)
+    assert (ana.login, ana.at, ana.names) == ("ana", 1763884010.02, ("/etc/nginx/nginx.conf",))
+    assert (ben.login, ben.names) == ("ben", ("/etc/a b.conf",))
+
+
+def utmp(kind: int, line: str, user: str, host: str, at: int) -> bytes:
+    record = struct.pack(
+        "<hxxi32s4s32s256shhiii16s20x",
+        kind,
+        1,
+        line.encode(),
+        b"",
+        user.encode(),
+        host.encode(),
+        0,
+        0,
+        0,
+        at,
+        0,
+        b"",
+    )
+    assert len(record) == 384
+    return record
+
+
+def test_wtmp_pairs_logins_with_logouts_by_terminal() -> None:
+    records = [
+        utmp(7, "pts/0", "ana", "192.0.2.7", 100),
+        utmp(7, "pts/1", "ben", "192.0.2.8", 110),
+        utmp(8, "pts/0", "", "", 150),
+        utmp(2, "~", "reboot", "", 200),
+        utmp(7, "tty1", "cy", "", 300),
+    ]
+    found = parse_wtmp(b"".join(records).hex(), CLOCK)
+    assert brief(found) == [
+        ("session", "ana", 100, 150),
+        ("session", "ben", 110, 200),
+        ("session", "cy", 300, math.inf),
+    ]
+    assert [t.origin for t in found] == ["192.0.2.7", "192.0.2.8", "tty1"]
+
+
+def test_a_wtmp_that_was_cut_in_a_record_still_says_the_rest() -> None:
+    whole = utmp(7, "pts/0", "ana", "", 100) + utmp(8, "pts/0", "", "", 150)
+    assert brief(parse_wtmp(whole[-700:].hex(), CLOCK)) == []
+    assert len(parse_wtmp((b"x" * 10 + whole).hex(), CLOCK)) == 1
+
+
+def test_accounting_knows_the_user_and_the_program() -> None:
+    record = struct.pack("<bbH6If8H16s", 0, 3, 0, 0, 1001, 1001, 5, 4, 1763884010, 250.0, *[0] * 8, b"vim")
+    (trace,) = parse_accounting(record.hex(), CLOCK, USERS)
+    assert (trace.login, trace.text, trace.at, trace.until) == ("ana", "ran vim", 1763884010.0, 1763884012.5)
+
+
+def answer(**fields: str) -> Reply:
+    return Reply("".join(f"{name.replace('__', '/')}\0{text}\0" for name, text in fields.items()).encode())
+
+
+def test_what_may_not_be_read_is_said() -> None:
+    traces = parse_traces(
+        answer(now="1763885000 +0000", self="foldback-scan ", names="", x__journal="", apt=data("apt.txt"))
+    )
+    assert traces.sources == {"journal": "denied", "apt": "read"}
+    assert len(traces.traces) == 2
+
+
+def test_a_look_of_our_own_is_nobody() -> None:
+    log = (
+        "1763884000.1 web-1 sshd[1]: Accepted publickey for root from 192.0.2.1 port 1 ssh2: X\n"
+        "1763884000.2 web-1 sshd[1]: pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)\n"
+        "1763884003.2 web-1 sshd[1]: pam_unix(sshd:session): session closed for user root\n"
+        "1763884100.1 web-1 sshd[2]: Accepted publickey for root from 192.0.2.9 port 1 ssh2: X\n"
+        "1763884100.2 web-1 sshd[2]: pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)\n"
+    )
+    traces = parse_traces(answer(now="1763885000 +0000", self="root 192.0.2.1 5 192.0.2.2 22", journal=log))
+    assert [t.origin for t in traces.traces] == ["192.0.2.9"]
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(b"half", "truncated"), Reply(b""), Reply(b"now\0soon\0"), Reply(b"\xff\0\0")]
+)
+def test_an_answer_that_is_none_says_nobody(reply: Reply) -> None:
+    assert parse_traces(reply).traces == ()
+
+
+@given(st.text(max_size=400), st.sampled_from(sorted(PARSERS)))
+@settings(max_examples=200)
+def test_no_log_breaks_its_parser(text: str, source: str) -> None:
+    for trace in PARSERS[source](text, CLOCK):
+        assert trace.text.isprintable()
+
+
+@given(st.binary(max_size=1000))
+@settings(max_examples=100)
+def test_no_binary_log_breaks_its_parser(raw: bytes) -> None:
+    parse_wtmp(raw.hex(), CLOCK)
+    parse_accounting(raw.hex(), CLOCK, USERS)
+    parse_audit_log(raw.decode("utf-8", "replace"), CLOCK, USERS)

@@ -12,6 +12,12 @@ import environ
 import psycopg2
 import pytest
 
+from tests.hosts.fixtures import (  # noqa: F401
+    debian_hosts,
+    debian_yard,
+    mark_tests_on_real_hosts,
+    real_fleet,
+)
 from tests.needs import NEEDS
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
@@ -22,6 +28,11 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(name, …): what the machine must have, see tests/needs.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist groups them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_tests_on_real_hosts(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.hosts.possible import missing as _debian_hosts
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -49,4 +51,5 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "curl": _curl,
     "ssh-keygen": _ssh_keygen,
     "root": _root,
+    "debian-hosts": _debian_hosts,
 }

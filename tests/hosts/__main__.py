@@ -1,0 +1,46 @@
+"""make hosts N=8: real Debian hosts for a developer, until Ctrl-C."""
+
+import argparse
+import signal
+import sys
+import time
+
+from tests.hosts.image import CannotMake, Image
+from tests.hosts.machines import Yard, names
+from tests.hosts.possible import missing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.hosts", description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=3, help="how many")
+    parser.add_argument("--prefix", default="h", help="what their names begin with")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if reason := missing():
+        print(f"Real hosts can't run here: {reason}.", file=sys.stderr)
+        return 1
+    image = Image()
+    if not image.ready:
+        print(f"Making the image below {image.cache}, once: about a minute …", flush=True)
+    try:
+        with Yard(image) as yard:
+            began = time.monotonic()
+            yard.boot(*names(asked.count, asked.prefix))
+            print(f"{asked.count} hosts booted in {time.monotonic() - began:.1f} s.\n")
+            for machine in yard.machines:
+                print(f"  {machine.name:8} {machine.address:15} {machine.public_key}")
+            first = yard.machines[0].name
+            print(f"\nLog in as root, ana or ben:  ssh -F {yard.slot.folder}/ssh_config ana@{first}")
+            print(f"Their private keys:          {yard.keys}/")
+            print("End them all:                Ctrl-C", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nEnded; nothing is left running.")
+    except CannotMake as why:
+        print(f"There is no image of Debian: {why}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Real Debian hosts, and what Foldback sees of them over real SSH with the real collector."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from drift.models import Finding
+from tests.definitions import Repository, path_settings
+from tests.hosts.fleet import RealFleet
+from tests.hosts.machines import Machine
+
+pytestmark = pytest.mark.slow
+
+DEFINITION = {
+    "base/resources.yaml": (
+        'files:\n  /etc/motd: {content: "Authorised use only\\n", owner: root, group: root, mode: "0644"}\n'
+        '  /etc/cron.d/report: {content: "0 6 * * * root /bin/true\\n", mode: "0644"}\n'
+    ),
+}
+
+
+def test_eight_hosts_boot_each_with_a_name_a_key_and_an_address_of_its_own(
+    debian_hosts: Callable[..., list[Machine]],
+) -> None:
+    machines = debian_hosts(8)
+    for wanted in (lambda m: m.name, lambda m: m.address, lambda m: m.public_key):
+        assert len({wanted(machine) for machine in machines}) == 8
+    ids = {machine.run("cat /etc/machine-id") for machine in machines}
+    assert len(ids) == 8
+    for machine in machines:
+        # Over SSH, so the key that it shows is the one that we gave it.
+        assert machine.as_person("ana", "hostname; sudo id -un") == f"{machine.name}\nroot\n"
+        assert machine.run("systemctl is-active ssh nginx cron") == "active\nactive\nactive\n"
+        assert machine.run("dpkg-query -W -f '${db:Status-Status}' nginx-light") == "installed"
+
+
+def test_what_ana_edits_and_deletes_by_hand_is_found_and_a_host_that_is_cut_off_is_unknown(
+    real_fleet: Callable[..., RealFleet], db: None, settings: Any, tmp_path: Any
+) -> None:
+    for name, value in path_settings(tmp_path).items():
+        setattr(settings, name, value)
+    Repository(DEFINITION)
+    fleet = real_fleet("web-1", "web-2", "db-1")
+    fleet.register()
+    for machine in fleet.machines.values():
+        machine.run(
+            "echo 'Authorised use only' >/etc/motd; echo '0 6 * * * root /bin/true' >/etc/cron.d/report"
+        )
+    assert {name: (row.status, row.counts["in sync"]) for name, row in fleet.look().items()} == dict.fromkeys(
+        fleet.machines, ("ok", 2)
+    )
+
+    fleet["web-1"].as_person("ana", "sudo sed -i 's/only/and care/' /etc/motd")
+    fleet["web-2"].as_person("ana", "sudo rm /etc/cron.d/report")
+    fleet["db-1"].cut_off()
+    seen = fleet.look()
+    assert (seen["db-1"].status, seen["db-1"].reason, seen["db-1"].counts) == ("unknown", "unreachable", {})
+    assert {finding.resource for finding in Finding.objects.all()} == {
+        "file:/etc/motd",
+        "file:/etc/cron.d/report",
+    }
+
+    fleet["db-1"].reconnect()
+    assert fleet.look("db-1")["db-1"].status == "ok"

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from deployments.core.states import to_json
 from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
+from drift.queries.candidates import CandidateRow, attribution_of
 from drift.queries.reports import describe_change
 
 
@@ -130,6 +132,27 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
         return finding.supersedes.reference if finding.supersedes else None
 
 
+class CandidateSerializer(serializers.Serializer[Any]):
+    login = serializers.CharField(help_text="the account on the hosts")
+    person = PersonRef(allow_null=True)
+    confidence = serializers.ChoiceField(choices=["high", "medium", "low"])
+    hosts = serializers.IntegerField(help_text="on how many hosts it is a candidate")
+    at = serializers.DateTimeField(allow_null=True)
+    evidence = serializers.SerializerMethodField()
+
+    def get_evidence(self, row: CandidateRow) -> list[dict[str, str]]:
+        return [{"host": host, "text": text} for host, text in row.evidence]
+
+
+class AttributionSerializer(serializers.Serializer[Any]):
+    """Who it probably was. An empty `candidates` means unknown; `sources_denied` says what could not be read."""
+
+    candidates = CandidateSerializer(many=True)
+    hosts_asked = serializers.IntegerField(source="asked")
+    sources_read = serializers.ListField(source="read", child=serializers.CharField())
+    sources_denied = serializers.ListField(source="denied", child=serializers.CharField())
+
+
 class FindingDetailSerializer(FindingSerializer):
     change = serializers.DictField()  # type: ignore[assignment]
     explanations = ExplanationSerializer(many=True)
@@ -137,8 +160,14 @@ class FindingDetailSerializer(FindingSerializer):
         child=serializers.CharField(), help_text="hosts that still wait for the fix"
     )
 
+    attribution = serializers.SerializerMethodField()
+
+    @extend_schema_field(AttributionSerializer)
+    def get_attribution(self, finding: Finding) -> Any:
+        return AttributionSerializer(attribution_of(finding)).data
+
     class Meta(FindingSerializer.Meta):
-        fields = (*FindingSerializer.Meta.fields, "explanations", "pending_hosts")  # type: ignore[assignment]
+        fields = (*FindingSerializer.Meta.fields, "explanations", "attribution", "pending_hosts")  # type: ignore[assignment]
 
 
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):

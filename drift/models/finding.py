@@ -58,6 +58,7 @@ class Occurrence(Record):
     live = models.JSONField()
     attributes = models.JSONField(default=list)
     evidence = models.JSONField(default=dict)  # mtime, ctime, size … as the host told
+    attribution = models.JSONField(default=dict)  # who it probably was: drift.services.attribution
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     before_at = models.DateTimeField(null=True)  # the last look before it was seen: it happened after this

@@ -19,6 +19,7 @@ from drift.core.lifecycles import ENDED, FINDING
 from drift.core.outcome import finding_event, occurrence_outcome
 from drift.core.verdict import OUT_OF_BAND
 from drift.models import Finding, Occurrence
+from drift.services.attribution import attributed
 from drift.services.contents import base_text, base_values, live_text
 from drift.services.explanations import explain_finding
 from drift.services.waivers import end_if_outgrown
@@ -163,6 +164,7 @@ def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: dat
         "attributes": sorted(item.attributes),
         "evidence": dict(look.observation.evidence.get(item.resource, {})),
         "last_seen_at": look.started_at,
+        **attributed(item=item, look=look, before_at=before_at),
     }
     updated = Occurrence.objects.filter(finding=finding, host=look.host, ended_at=None).update(**seen)
     if not updated:

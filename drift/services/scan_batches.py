@@ -32,6 +32,7 @@ from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
 from drift.scanner import HostResult, Target, run, scan_targets
 from drift.scanner import Scan as NetworkScan
+from drift.services.moved import Moved, moved_since_last_look
 from drift.services.observations import Against, Look, record_look
 from inventory.models import Host
 from inventory.queries.connections import connections_for
@@ -108,7 +109,8 @@ def _look_at_all(
     Looking waits while many results wait to be recorded: a host may show as much as its limits allow.
     """
     results: Results = queue.Queue()
-    targets = [_target(host, against[pk]) for pk, host in hosts.items()]
+    moved = moved_since_last_look(hosts.values())
+    targets = [_target(host, against[pk], moved[pk]) for pk, host in hosts.items()]
     scan = NetworkScan(
         open_transport=_ways(hosts),
         nonce=lambda: f"n{secrets.token_hex(16)}",
@@ -177,11 +179,12 @@ def _ways(hosts: dict[UUID, Host]) -> Callable[[Target], Transport]:
     return way
 
 
-def _target(host: Host, against: Against) -> Target:
+def _target(host: Host, against: Against, moved: Moved) -> Target:
     return Target(
         host=host.name,
         question=_question(against),
         wanted=WantedByDigest.unlike(against.desired),
+        moved=moved,
         context=host.pk,
     )
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from common.core import roles
 from common.core.actor import Actor
 from drift.models import Decision, Explanation, Finding, Occurrence
+from drift.queries.candidates import Attribution, attribution_of
 from drift.queries.findings import Variant, finding_variants, findings_with_counts
 from inventory.models import Host
 from web.core.finding_text import finding_sentence
@@ -82,6 +83,7 @@ class FindingPage:
     modified: tuple[datetime, datetime] | None
     peers: Peers
     explanations: list[Explanation]
+    attribution: Attribution
     decision: DecisionView | None
     earlier: list[Decision]
     events: list[Event]
@@ -149,6 +151,7 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
         modified=(times[0], times[-1]) if times else None,
         peers=peers,
         explanations=explanations,
+        attribution=attribution_of(finding),
         decision=decision_view(latest.change, actor=actor) if latest else None,
         earlier=[d for d in decisions if latest is None or d.pk != latest.pk],
         events=timeline(finding.pk, most=50),

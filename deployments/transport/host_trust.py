@@ -1,8 +1,8 @@
 """Which host keys are trusted for one host: pinned ones, and those that a trusted host CA has signed.
 
-The rules, in order: a revoked key, or one that a revoked CA signed, is refused; a pinned key is taken, with or
-without a certificate; a certificate of a trusted CA is taken if it is a host's, in date, and names this host. All
-else is another key than the one that was agreed on. asyncssh's own check of plain keys runs besides.
+The rules, in order: a revoked key is refused; a pinned key is taken, with or without a certificate; what a revoked CA
+has signed is refused; a certificate of a trusted CA is taken if it is a host's, in date, and names this host. All else
+is another key than the one that was agreed on. asyncssh's own check of plain keys runs besides.
 """
 
 from collections.abc import Callable, Sequence
@@ -70,10 +70,10 @@ class HostTrust:
         signed_by = certificate.signing_key if certificate is not None else None
         if key in _keys(self.revoked):
             return Refusal(reasons.HOST_KEY_REVOKED, shows, offered)
-        if signed_by is not None and signed_by in _keys(self.revoked):
-            return Refusal(reasons.HOST_KEY_REVOKED, f"{shows}, signed by a CA that was revoked", offered)
         if key in _keys(self.pinned):
             return None
+        if signed_by is not None and signed_by in _keys(self.revoked):
+            return Refusal(reasons.HOST_KEY_REVOKED, f"{shows}, signed by a CA that was revoked", offered)
         if signed_by is not None and signed_by in _keys(self.cas):
             return self._bad_certificate(certificate, offered, another)
         if signed_by is not None:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +19,9 @@ from inventory.api.serializers import (
 )
 from inventory.core.lifecycles import HOST
 from inventory.models import Host, HostKey
+from inventory.queries.host_cas import vouched_for
 from inventory.queries.hosts import hosts_matching, parse_selector
+from inventory.services.host_life import recommission_host
 from inventory.services.hosts import create_host, decommission_host, update_host
 
 
@@ -33,7 +35,9 @@ class HostFilterSet(TimeFilterSet):
     team = django_filters.CharFilter("team__name", help_text="a team's name")
     team__in = TextInFilter("team__name")
     state = django_filters.ChoiceFilter(choices=[(state, state) for state in HOST.meaning])
-    enrolled = django_filters.BooleanFilter(method="by_enrolled", help_text="whether a host key is pinned")
+    enrolled = django_filters.BooleanFilter(
+        method="by_enrolled", help_text="whether a host key is pinned, or a host CA is trusted for it"
+    )
     selector = django_filters.CharFilter(
         method="by_selector", help_text="`role=web env=prod name=web-[1-37]`; of active hosts"
     )
@@ -42,7 +46,8 @@ class HostFilterSet(TimeFilterSet):
         return queryset.filter(roles__contains=[value])
 
     def by_enrolled(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        return queryset.filter(has_keys=value)
+        enrolled = Q(has_keys=True) | vouched_for()
+        return queryset.filter(enrolled) if value else queryset.exclude(enrolled)
 
     def by_selector(self, queryset: QuerySet[Host], name: str, value: str) -> QuerySet[Host]:
         return hosts_matching(
@@ -120,7 +125,19 @@ class HostDecommission(ApiView):
 
     @extend_schema(operation_id="hosts_decommission", request=None, responses=HostDetailSerializer)
     def post(self, request: Request, host: str) -> Response:
-        """Take a host out of service: selectors no longer find it, its record and history stay."""
+        """Take a host out of service: selectors no longer find it, its record and history stay; what is open there
+        ends as retired."""
         found = _find(host)
         decommission_host(actor=self.actor, host=found)
+        return _answer(found)
+
+
+class HostRecommission(ApiView):
+    permissions: ClassVar[dict[str, str]] = {"POST": "host.edit"}
+
+    @extend_schema(operation_id="hosts_recommission", request=None, responses=HostDetailSerializer)
+    def post(self, request: Request, host: str) -> Response:
+        """Take a decommissioned host back into service; its next look finds again what is still there."""
+        found = _find(host)
+        recommission_host(actor=self.actor, host=found)
         return _answer(found)

@@ -1,5 +1,6 @@
 """Hosts, teams, people and credentials as JSON. What a field may hold is the services' to say."""
 
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -9,9 +10,10 @@ from rest_framework import serializers
 from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from common.models import Person
-from inventory.models import Credential, Host, HostKey, Team
+from inventory.models import Credential, FormerName, Host, HostCa, HostKey, Team
 from inventory.models.credential import KINDS
 from inventory.models.host import TRANSPORTS
+from inventory.queries.host_cas import TrustedCa, cas_of, trusted_cas
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
@@ -55,7 +57,8 @@ class HostSerializer(serializers.ModelSerializer[Host]):
         model = Host
         fields = (
             "id", "url", "html_url", "created_at", "name", "environment", "roles", "team", "variables", "facts",
-            "address", "port", "user", "transport", "root", "credential", "state", "decommissioned_at", "enrolled",
+            "address", "port", "user", "transport", "root", "credential", "state", "decommissioned_at",
+            "reimaged_at", "enrolled",
         )  # fmt: skip
 
     def get_url(self, host: Host) -> str:
@@ -65,20 +68,73 @@ class HostSerializer(serializers.ModelSerializer[Host]):
         return f"{settings.PUBLIC_URL}/hosts/{host.name}/"
 
     def get_enrolled(self, host: Host) -> bool:
-        """Whether Foldback may connect: a key is pinned, or the host is a local folder."""
-        return host.transport == "local" or bool(host.has_keys)  # type: ignore[attr-defined]
+        """Whether Foldback may connect: a key is pinned, a host CA is trusted for it, or it is a local folder."""
+        if host.transport == "local" or bool(host.has_keys):  # type: ignore[attr-defined]
+            return True
+        return bool(cas_of(host, self._cas))
+
+    @cached_property
+    def _cas(self) -> list[TrustedCa]:
+        return trusted_cas()
+
+
+class FormerNameSerializer(serializers.ModelSerializer[FormerName]):
+    class Meta:
+        model = FormerName
+        fields = ("name", "until")
 
 
 class HostDetailSerializer(HostSerializer):
     host_keys = serializers.SerializerMethodField()
+    host_cas = serializers.SerializerMethodField()
+    former_names = FormerNameSerializer(many=True, read_only=True)
 
     class Meta(HostSerializer.Meta):
-        fields = (*HostSerializer.Meta.fields, "host_keys")  # type: ignore[assignment]
+        fields = (*HostSerializer.Meta.fields, "host_keys", "host_cas", "former_names")  # type: ignore[assignment]
+
+    def get_host_cas(self, host: Host) -> list[str]:
+        """The names of the host CAs whose signature on its key is enough."""
+        return [ca.name for ca in cas_of(host, self._cas)]
 
     @extend_schema_field(HostKeySerializer(many=True))
     def get_host_keys(self, host: Host) -> Any:
         keys = host.keys.filter(revoked_at=None).select_related("pinned_by").order_by("algorithm")
         return HostKeySerializer(keys, many=True).data
+
+
+class HostCaSerializer(serializers.ModelSerializer[HostCa]):
+    url = serializers.SerializerMethodField()
+    added_by = PersonRef(read_only=True, allow_null=True)
+    revoked_keys = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = HostCa
+        fields = (
+            "id", "url", "created_at", "name", "algorithm", "fingerprint", "public_key", "hosts", "revoked_keys",
+            "added_by", "revoked_at",
+        )  # fmt: skip
+
+    def get_url(self, ca: HostCa) -> str:
+        return f"/api/v1/host-cas/{ca.pk}/"
+
+
+class TrustCaRequest(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    public_key = serializers.CharField(
+        max_length=20_000, help_text="the CA's public line, `ssh-ed25519 AAAA…`; never the private half"
+    )
+    hosts = serializers.CharField(
+        max_length=20_000, help_text="a selector, asked anew at each connection: `env=prod`, or `*` for all"
+    )
+
+
+class UpdateCaRequest(serializers.Serializer[Any]):
+    hosts = serializers.CharField(max_length=20_000, required=False, help_text="a selector")
+    revoked_keys = serializers.ListField(
+        child=serializers.CharField(max_length=20_000),
+        required=False,
+        help_text="public keys of hosts that it has signed and that are refused all the same; the whole list",
+    )
 
 
 class UpdateHostRequest(serializers.Serializer[Any]):

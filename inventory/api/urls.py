@@ -1,12 +1,16 @@
 from django.urls import path
 
-from inventory.api import credentials, hosts, imports, teams
+from inventory.api import credentials, host_cas, hosts, imports, teams
 
 urlpatterns = [
     path("hosts/", hosts.HostList.as_view()),
     path("hosts/import/", imports.HostImportView.as_view()),
     path("hosts/<str:host>/", hosts.HostDetail.as_view()),
     path("hosts/<str:host>/decommission/", hosts.HostDecommission.as_view()),
+    path("hosts/<str:host>/recommission/", hosts.HostRecommission.as_view()),
+    path("host-cas/", host_cas.HostCaList.as_view()),
+    path("host-cas/<str:ca>/", host_cas.HostCaDetail.as_view()),
+    path("host-cas/<str:ca>/revoke/", host_cas.HostCaRevoke.as_view()),
     path("teams/", teams.TeamList.as_view()),
     path("teams/<str:team>/", teams.TeamDetail.as_view()),
     path("people/", teams.PersonList.as_view()),

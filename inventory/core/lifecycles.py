@@ -7,6 +7,7 @@ HOST = Lifecycle(
     initial=("active",),
     table={
         ("active", "decommission"): "decommissioned",
+        ("decommissioned", "recommission"): "active",
     },
     meaning={
         "active": "it is managed: selectors find it, scans look at it",

@@ -1,5 +1,6 @@
 from inventory.models.credential import Credential
-from inventory.models.host import Host, HostImport, HostKey
+from inventory.models.host import FormerName, Host, HostImport, HostKey
+from inventory.models.host_ca import HostCa
 from inventory.models.team import Team
 
-__all__ = ["Credential", "Host", "HostImport", "HostKey", "Team"]
+__all__ = ["Credential", "FormerName", "Host", "HostCa", "HostImport", "HostKey", "Team"]

@@ -1,4 +1,4 @@
-"""Hosts, the keys they proved to be themselves with, and the imports that brought them."""
+"""Hosts, what they were called, the keys they proved to be themselves with, and the imports that brought them."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -43,6 +43,7 @@ class Host(Record):
     )
     state = models.CharField(max_length=16, default=ACTIVE)
     decommissioned_at = models.DateTimeField(null=True, blank=True)
+    reimaged_at = models.DateTimeField(null=True, blank=True)  # what was agreed before says nothing any more
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -81,6 +82,21 @@ class Host(Record):
             models.Index(fields=["environment", "name"], name="host_environment"),
             GinIndex(fields=["roles"], name="host_roles"),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FormerName(Record):
+    """What a host was called until it was renamed. Records that name hosts as text are read with it: a change on
+    `web-1` is about the host that was called so when it happened."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="former_names")
+    name = models.CharField(max_length=HOST_NAME_LENGTH)
+    until = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "-until"], name="former_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -54,7 +54,7 @@ def create_host(
             record_entry(actor=actor, action="host.created", subject=host, data=told(host))
             emit_event(type="host.created", subject=host, data={"name": name})
     except IntegrityError:
-        raise _taken(name) from None
+        raise taken(name) from None
     return host
 
 
@@ -87,7 +87,8 @@ def update_host(*, actor: Actor, host: Host, changes: Mapping[str, Any]) -> None
 
 
 def decommission_host(*, actor: Actor, host: Host) -> None:
-    """Take a host out of service: selectors no longer find it. Its record, keys and history stay."""
+    """Take a host out of service: selectors no longer find it. Its record, keys and history stay (and so it can be
+    told from one that never was); `recommission_host` takes it back."""
     require(actor, "host.edit")
     transition(
         actor=actor,
@@ -125,7 +126,7 @@ def _check(host: Host) -> None:
         raise Invalid(f"{problems[0][0]}: {problems[0][1]}{more}", errors=errors)
 
 
-def _taken(name: str) -> Conflict:
+def taken(name: str) -> Conflict:
     known = Host.objects.filter(name__iexact=name).first()
     if known is not None and known.state != Host.ACTIVE:
         return Conflict(f"{known} was decommissioned, and its name is not given again. Choose another name.")

@@ -37,8 +37,14 @@ hosts/import/                     POST    no  yes no  no  yes
 hosts/{host}/                     GET     yes yes yes yes yes
 hosts/{host}/                     PATCH   no  yes no  no  yes
 hosts/{host}/decommission/        POST    no  yes no  no  yes
+hosts/{host}/recommission/        POST    no  yes no  no  yes
 hosts/{host}/enrol/               GET     no  no  no  no  yes
 hosts/{host}/enrol/               POST    no  no  no  no  yes
+host-cas/                         GET     yes yes yes yes yes
+host-cas/                         POST    no  no  no  no  yes
+host-cas/{ca}/                    GET     yes yes yes yes yes
+host-cas/{ca}/                    PATCH   no  no  no  no  yes
+host-cas/{ca}/revoke/             POST    no  no  no  no  yes
 teams/                            GET     yes yes yes yes yes
 teams/                            POST    no  no  no  no  yes
 teams/{team}/                     GET     yes yes yes yes yes

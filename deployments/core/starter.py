@@ -1,12 +1,29 @@
-"""The definition that a new installation begins with: it declares nothing, and shows how."""
+"""The definition that a new installation begins with: it declares nothing, watches what hosts can list, and shows how."""
 
 STARTER: dict[str, bytes] = {
     "definition.yaml": b"""\
 format: 1
+# What hosts are asked to list whole. What nobody declared there should stay as it was at the first look; a package that
+# is installed by hand, a new user, a port that opens, is drift. Take out what you don't care about.
+watched:
+  - packages
+  - services          # enabled, masked, drop-ins
+  - sysctl            # what files set at boot, and what the kernel has
+  - users
+  - groups
+  - cron              # crontabs and systemd timers
+  - mounts
+  - kernel_modules
+  - ports             # what listens, and which program
+  - firewall
+  - sudoers
+  - authorized_keys   # fingerprints
+# - containers        # where people start them, and no orchestrator does
 # Directories in which every entry has to be declared are marked `exhaustive: true` where they are declared.
-# Paths that are noise are named here, with the reason, and are counted as hidden:
+# What is noise is named here, with the reason, and is counted as hidden:
 # ignore:
 #   - {path: /etc/mtab, reason: written by the system}
+#   - {resource: "port:tcp/127.0.0.1:6*", reason: X11 over SSH}
 # Paths whose content must never be read (shadow files, private keys and tokens are secret already):
 # secret_paths:
 #   - /srv/*/credentials.json
@@ -24,6 +41,17 @@ format: 1
 #   /etc/app/conf.d: {mode: "0755", exhaustive: true}
 # symlinks:
 #   /etc/app/current: {target: releases/7}
+# packages:
+#   nginx: {version: "1.22.1-9"}
+#   telnetd: {state: absent}
+# services:
+#   nginx: {enabled: true, running: true}
+# sysctl:
+#   net.core.somaxconn: "4096"
+# users:
+#   deploy: {uid: 2000, group: deploy, groups: [www-data], home: /srv/deploy, shell: /bin/bash}
+# cron:
+#   deploy: {jobs: ["0 3 * * * /usr/local/bin/backup"]}
 """,
     "README.md": b"""\
 # The release definition

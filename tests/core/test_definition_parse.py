@@ -130,12 +130,6 @@ MISTAKES = {
     "a section that is a list": ("files: [/a]", 1, "must be a mapping, found a list", "key a line"),
     "a document that is a list": ("- files", 1, "expected sections", "files:"),
     "a target of nothing": ('symlinks:\n  /a: {target: ""}', 2, "the target is empty", "points to"),
-    "a kind of a later version": (
-        "packages:\n  nginx: {}",
-        1,
-        "not managed yet by this version",
-        "packages: {}",
-    ),
     "a variable with a dash": ("variables:\n  a-b: 1", 2, "can't be the name of a variable", "letters"),
     "a variable called facts": ("variables:\n  facts: 1", 2, "already means something", "another name"),
     "a key given twice": ("files:\n  /a: {}\n  /a: {}", 3, "given twice; the first is on line 2", "Keep one"),
@@ -179,7 +173,7 @@ def test_what_a_message_quotes_is_short_and_harmless_to_a_terminal() -> None:
     assert "\\x1b[2J" in problem.message
 
 
-def test_known_sections_of_later_versions_may_stand_empty() -> None:
+def test_sections_may_stand_empty() -> None:
     definition = parse("packages: {}\nservices:\nsysctl: {}\nusers: ~\nfiles: {}\nsymlinks:\n")
     assert definition.layers["base"].declarations == {}
 
@@ -263,13 +257,19 @@ def test_a_definition_needs_its_settings_file() -> None:
         ('format: "1"', 1, "is not known"),
         ("format: 1\nwatch: []", 2, "'watch' is not a setting"),
         ("format: 1\nwatched: /etc", 2, "expected a list"),
-        ("format: 1\nwatched:\n- /etc\n- srv", 4, "not an absolute path"),
+        ("format: 1\nwatched:\n- /etc\n- /srv/", 4, "empty part"),
+        ("format: 1\nwatched:\n- /etc\n- srv", 4, "neither an absolute path nor a section"),
+        ("format: 1\nwatched: [files]", 2, "watched by directory"),
         ("format: 1\nignore: [/etc/mtab]", 2, "is a mapping"),
         ("format: 1\nignore:\n- path: /etc/mtab", 3, "no reason"),
         ('format: 1\nignore:\n- {path: /etc/mtab, reason: " "}', 3, "no reason"),
         ("format: 1\nignore:\n- {reason: noise}", 3, "no path"),
         ("format: 1\nignore:\n- {path: /**, reason: noise}", 3, "matches everything"),
         ("format: 1\nignore:\n- {path: /a, reason: b, until: c}", 3, "not part of a rule"),
+        ("format: 1\nignore:\n- {path: /a, resource: port:x, reason: b}", 3, "not both"),
+        ("format: 1\nignore:\n- {resource: tcp/*, reason: b}", 3, "does not begin with a kind"),
+        ("format: 1\nignore:\n- {resource: 'port:*', reason: b}", 3, "everything of its kind"),
+        ("format: 1\nignore:\n- {resource: 'file:/etc/mtab', reason: b}", 3, "is a path"),
         ("format: 1\nsecret_paths: [5]", 2, "expected text"),
         ('format: 1\nsecret_paths: ["!/etc/ssl/**"]', 2, "would take many paths"),
         ("format: 1\nsecret_paths: [/*/*/*/*/*/*/*/*/*/*/a]", 2, "too many wildcards"),
@@ -291,9 +291,23 @@ def test_settings_are_on_the_definition() -> None:
     )
     assert definition.watched == ("/etc", "/srv")
     assert definition.secret_paths == (*DEFAULT_SECRET_PATHS, "/srv/app/private/**", "!/srv/ca.pem")
-    rule = ignored_by("/etc/mtab", definition.ignore)
+    rule = ignored_by("file:/etc/mtab", definition.ignore)
     assert rule is not None and (rule.reason, rule.line) == ("noise", 4)
-    assert ignored_by("/etc/fstab", definition.ignore) is None
+    assert ignored_by("file:/etc/fstab", definition.ignore) is None
+
+
+def test_an_ignore_rule_means_paths_or_resources_and_never_one_by_the_other() -> None:
+    rules = parse_definition(
+        {
+            "definition.yaml": b"format: 1\nignore:\n- {resource: 'port:tcp/*:6*', reason: short-lived}\n"
+            b"- {path: nginx, reason: noise}\n- {resource: 'port:tcp/[::]:80', reason: known}\n"
+        }
+    ).ignore
+    assert [rule.reason for rule in rules if ignored_by("port:tcp/127.0.0.1:6010", [rule])] == ["short-lived"]
+    assert ignored_by("port:tcp/127.0.0.1:7010", rules) is None
+    assert ignored_by("port:tcp/[::]:80", rules) == rules[2]
+    assert ignored_by("file:/srv/nginx", rules) == rules[1]
+    assert ignored_by("package:nginx", rules) is None, "a package is no path"
 
 
 @pytest.mark.parametrize("attribute", ["content: x", "source: x", "template: x"])

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateSyntaxError
 
+from deployments.core.content_digests import is_masked
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import layers_for, merge
-from deployments.core.definition.model import Attribute, Definition, Merged, MergedResource
+from deployments.core.definition.model import FILES, Attribute, Definition, Merged, MergedResource
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.patches import Edits, changed_lines
 from deployments.core.definition.placement_model import path_of, undeclared_state
@@ -104,6 +105,8 @@ def effect_digest(files: Mapping[str, bytes], edits: Edits, change: Effect) -> s
 
 
 def _judged(host: str, resource: str, before: State, after: State, live: State | None) -> ResourceEffect:
+    if is_masked(before) or is_masked(after):
+        live = None  # what holds a secret is compared by workers only
     known = live is not None and not isinstance(live, Unknown)
     outcome, reason = CHANGED, ""
     if isinstance(after, Unknown):
@@ -181,6 +184,8 @@ class _Comparison:
                 yield resource
 
     def _content_may_differ(self, declared: MergedResource, variables: set[str]) -> bool:
+        if declared.section != FILES:
+            return False
         for attribute, directory in (("source", "files"), ("template", "templates")):
             given = declared.attributes.get(attribute)
             if given is None:
@@ -224,7 +229,7 @@ def exhaustive_directories(merged: Merged) -> tuple[str, ...]:
 def _said(declared: MergedResource) -> dict[str, object]:
     """What is declared, without where; of a file in the repository the layer is part of its name."""
     said = {name: attribute.value for name, attribute in declared.attributes.items()}
-    for name in ("source", "template"):
+    for name in ("source", "template") if declared.section == FILES else ():
         if name in declared.attributes:
             said[name] = (declared.attributes[name].origin.layer, declared.attributes[name].value)
     return said

@@ -16,6 +16,8 @@ DEFINITION_FILE = "definition.yaml"
 RESOURCES_FILE = "resources.yaml"
 CONTENT_GROUP = ("content", "source", "template", "secret")
 """The attributes of a file that exclude each other: they all say what is in it."""
+FILES = "files"
+"""The section that has them; a mount's `source` is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:
-    """Paths that are noise, and why; `path` is a glob as in deployments.core.redaction."""
+    """What is noise, and why: paths (`path`, a glob as in deployments.core.redaction) or resources (`resource`, a
+    glob over the whole id, `*` for anything and `?` for one character). One of the two is empty."""
 
     path: str
     reason: str
     line: int
+    resource: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,7 @@ class Definition:
     """A whole definition at one revision. Compared by identity; safe to keep and to share between threads.
 
     `secret_paths` are the defaults and those added by definition.yaml. `files` is the tree it was parsed from
-    (repository path → bytes). `cache` holds what is worked out once and shared between hosts; its size is bounded.
+    (repository path → bytes). `watched` are directories and names of sections, as written. `cache` holds what is worked out once and shared between hosts; its size is bounded.
     """
 
     files: Mapping[str, bytes]
@@ -157,6 +161,7 @@ class DesiredResource:
     is declared). `origins` has an entry for each of them and for each attribute as written ("template").
     `how` is how the content is declared; `source_path` the repository path of the source or template;
     `content` the bytes that should be in the file, None where they are not declared, secret or not rendered.
+    `implied` are attributes that are not declared, and which it must not have all the same (access control lists).
     `variables` are the values the template used: variables by name, facts as "facts.NAME", the host's own
     properties as "host.NAME".
     """
@@ -172,6 +177,12 @@ class DesiredResource:
     secret_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
+    implied: frozenset[str] = frozenset()
+
+    @property
+    def compared(self) -> frozenset[str]:
+        """The attributes in which live has to be as this state is, also those that it must lack."""
+        return self.attributes | self.implied
 
     @property
     def unknown_reason(self) -> str | None:

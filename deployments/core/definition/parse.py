@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from deployments.core.definition.layout import sort_into_layers
 from deployments.core.definition.model import (
     DEFINITION_FILE,
+    FILES,
     FORMAT,
     RESOURCES_FILE,
     Declaration,
@@ -123,6 +124,8 @@ def _sizes_and_templates(
 def _missing_files(layer: Layer, files: Mapping[str, bytes]) -> Iterator[Problem]:
     for declaration in layer.declarations.values():
         attributes = declaration.attributes or {}
+        if declaration.section != FILES:
+            continue
         for attribute, directory in (("source", "files"), ("template", "templates")):
             given = attributes.get(attribute)
             if given is None or given.value is None:

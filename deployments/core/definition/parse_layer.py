@@ -6,7 +6,7 @@ from typing import Any
 
 from deployments.core.definition.checks import describe
 from deployments.core.definition.model import Attribute, Declaration, Layer, Origin, Problem
-from deployments.core.definition.sections import NOT_YET_MANAGED, SECTIONS, Section
+from deployments.core.definition.sections import SECTIONS, Section
 from deployments.core.definition.yaml_read import Fault, Mapping, Node, Scalar, to_value
 from deployments.core.redaction import is_secret_path
 
@@ -43,14 +43,8 @@ class _Reader:
 
     def top_level(self, key: Scalar, value: Node) -> None:
         empty = _is_null(value) or (isinstance(value, Mapping) and not value.entries)
-        if key.text in NOT_YET_MANAGED:
-            if not empty:
-                message = f"section '{key.text}' is not managed yet by this version."
-                self.report(
-                    key.line, Fault(message, f"Leave it empty ({key.text}: {{}}) or remove it for now.")
-                )
-        elif key.text != VARIABLES and key.text not in SECTIONS:
-            known = (VARIABLES, *SECTIONS, *NOT_YET_MANAGED)
+        if key.text != VARIABLES and key.text not in SECTIONS:
+            known = (VARIABLES, *SECTIONS)
             self.report(key.line, Fault(f"'{key.text}' is not a section.", _did_you_mean(key.text, known)))
         elif empty:
             return
@@ -82,18 +76,22 @@ class _Reader:
         resource = section.resource(key.text)
         attributes: dict[str, Attribute] | None = None
         if isinstance(value, Mapping):
-            attributes = self._attributes(section, key, value)
+            attributes = self._attributes(section, key, value.entries)
+        elif section.shorthand and isinstance(value, Scalar) and not _is_null(value):
+            attributes = self._attributes(section, key, [(Scalar(key.line, section.shorthand, ""), value)])
         elif not _is_null(value):
             message = f"{key.text}: expected attributes, found {describe(value)}."
-            self.report(key.line, Fault(message, f"Write a mapping, as in {{{_example(section)}}}, or null."))
+            self.report(key.line, Fault(message, f"Write a mapping, as in {{{section.example}}}, or null."))
             return
         self._declarations[resource] = Declaration(
             section.name, resource, key.text, attributes, self._origin(key.line)
         )
 
-    def _attributes(self, section: Section, key: Scalar, value: Mapping) -> dict[str, Attribute]:
+    def _attributes(
+        self, section: Section, key: Scalar, entries: Iterable[tuple[Scalar, Node]]
+    ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
-        for name, given in value.entries:
+        for name, given in entries:
             check = section.attributes.get(name.text)
             if check is None:
                 message = f"{key.text}: '{name.text}' is not an attribute of {section.name}."
@@ -103,6 +101,9 @@ class _Reader:
             else:
                 attributes[name.text] = Attribute(to_value(given), self._origin(name.line))
         self._exclusive(section, key, attributes)
+        said = {name: given.value for name, given in attributes.items() if given.value is not None}
+        if section.fits is not None and (fault := section.fits(key.text, said)):
+            self.report(key.line, fault)
         self._secret(section, key, attributes)
         return attributes
 
@@ -162,9 +163,3 @@ def _belongs_to(name: str, section: Section) -> str:
     if others:
         return f"It belongs to {' and '.join(others)}."
     return _did_you_mean(name, section.attributes)
-
-
-def _example(section: Section) -> str:
-    return {"file": 'mode: "0644"', "directory": 'mode: "0755"', "symlink": "target: …"}.get(
-        section.kind, "…"
-    )

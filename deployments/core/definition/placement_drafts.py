@@ -14,7 +14,7 @@ from deployments.core.definition.edit import (
     undeclare,
 )
 from deployments.core.definition.merge import layers_for
-from deployments.core.definition.model import CONTENT_GROUP, Definition
+from deployments.core.definition.model import CONTENT_GROUP, FILES, Definition
 from deployments.core.definition.placement_model import (
     ATTRIBUTE,
     DECLARE,
@@ -227,6 +227,8 @@ def _is_named_once(definition: Definition, source_path: str) -> bool:
     named = 0
     for layer in definition.layers.values():
         for declaration in layer.declarations.values():
+            if declaration.section != FILES:
+                continue
             given = (declaration.attributes or {}).get("source")
             named += given is not None and f"{layer.name}/files/{given.value}" == source_path
     return named <= 1

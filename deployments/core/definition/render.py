@@ -4,14 +4,15 @@ What is the same for all hosts with the same layers is made once per definition 
 rendered for each host. Content given as `content:` or `source:` is taken as it is, never as a template.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deployments.core.content_digests import shown_digest
 from deployments.core.definition.merge import merge, shared
 from deployments.core.definition.model import (
     CONTENT_GROUP,
+    FILES,
     Definition,
     DesiredManifest,
     DesiredResource,
@@ -20,7 +21,7 @@ from deployments.core.definition.model import (
 )
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.sandbox import RenderError, TemplateStore
-from deployments.core.definition.sections import SECTIONS
+from deployments.core.definition.sections import SECTIONS, Section
 from deployments.core.states import ABSENT, Present, State, Unknown
 from inventory.core.host_view import HostView
 
@@ -44,7 +45,14 @@ def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
         context = template_context(merged, host)
         for resource in plan.templates:
             resources[resource] = _rendered(definition, resources[resource], context)
-    return DesiredManifest(resources, _paths(plan.exhaustive), _paths(plan.secrets))
+    return DesiredManifest(
+        resources, _paths(plan.exhaustive), _paths(plan.secrets), watched_kinds(definition)
+    )
+
+
+def watched_kinds(definition: Definition) -> tuple[str, ...]:
+    """The kinds ("package") whose sections the definition watches whole."""
+    return tuple(sorted(SECTIONS[name].kind for name in definition.watched if name in SECTIONS))
 
 
 def desired_resource(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:
@@ -113,12 +121,16 @@ def _paths(resources: Iterable[str]) -> tuple[str, ...]:
 def _planned(definition: Definition, declared: MergedResource, conflict: str | None) -> DesiredResource:
     section = SECTIONS[declared.section]
     data: dict[str, Any] = {} if section.type is None else {"type": section.type}
-    data |= {name: declared.get(name) for name in section.in_state if name in declared.attributes}
-    how = next((name for name in CONTENT_GROUP if name in declared.attributes), None)
+    said = {name: declared.get(name) for name in section.in_state if name in declared.attributes}
+    forms = {name: section.in_one_form(name, value) for name, value in said.items()}
+    data |= {name: value for name, value in forms.items() if value is not None}
+    how = None
+    if declared.section == FILES:
+        how = next((name for name in CONTENT_GROUP if name in declared.attributes), None)
     content, source_path = _content(definition, declared, how)
-    attributes = set(data) | ({"sha256"} if how in ("content", "source", "template") else set())
+    attributes = set(data) | set(said) | ({"sha256"} if how in ("content", "source", "template") else set())
     if content is not None:
-        data["sha256"] = _sha256(definition, source_path, content)
+        data["sha256"] = _digest(definition, source_path, content)
     origins = {name: attribute.origin for name, attribute in declared.attributes.items()}
     if section.type is not None:
         origins["type"] = declared.origin
@@ -135,24 +147,28 @@ def _planned(definition: Definition, declared: MergedResource, conflict: str | N
         source_path=source_path,
         secret_name=declared.get("secret"),
         notify=tuple(declared.get("notify", ())),
+        implied=frozenset(section.implied) - said.keys(),
     )
     missing = [name for name in section.required if name not in declared.attributes]
     if conflict is not None:
         return replace(made, state=Unknown(conflict), content=None)
     if declared.get("state") == "absent":
-        return _absent(made)
+        return _absent(made, section)
     if missing:
         place = f"{declared.origin.path}:{declared.origin.line}"
         return replace(made, state=Unknown(f"{declared.key} has no {missing[0]} ({place})"), content=None)
     return made
 
 
-def _absent(made: DesiredResource) -> DesiredResource:
+def _absent(made: DesiredResource, section: Section) -> DesiredResource:
+    """Of what should not be there only that counts: its type, or all that a listing would show of it."""
+    names = ("type",) if section.type is not None else section.in_state
     return replace(
         made,
         state=ABSENT,
-        attributes=frozenset({"type"}),
-        origins={"type": made.origins["state"], **made.origins},
+        attributes=frozenset(names),
+        implied=frozenset(),
+        origins=dict.fromkeys(names, made.origins["state"]) | dict(made.origins),
         content=None,
         how=None,
         source_path=None,
@@ -175,12 +191,12 @@ def _content(
     return None, f"{given.origin.layer}/templates/{given.value}" if how == "template" else None
 
 
-def _sha256(definition: Definition, source_path: str | None, content: bytes) -> str:
+def _digest(definition: Definition, source_path: str | None, content: bytes) -> str:
     if source_path is None:
-        return hashlib.sha256(content).hexdigest()
+        return shown_digest(content)
     key = ("sha256", source_path)
     if key not in definition.cache:
-        definition.cache[key] = hashlib.sha256(content).hexdigest()
+        definition.cache[key] = shown_digest(content)
     return str(definition.cache[key])
 
 
@@ -194,7 +210,7 @@ def _rendered(definition: Definition, made: DesiredResource, context: Mapping[st
         return replace(made, state=Unknown(f"render error: {error}"), variables=used)
     state: State = made.state
     if isinstance(state, Present):
-        state = Present({**state.data, "sha256": hashlib.sha256(content).hexdigest()})
+        state = Present({**state.data, "sha256": shown_digest(content)})
     return replace(made, state=state, content=content, variables=used)
 
 

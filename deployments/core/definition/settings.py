@@ -1,12 +1,15 @@
 """definition.yaml: what holds for the whole definition."""
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from deployments.core.definition import checks
 from deployments.core.definition.checks import describe
 from deployments.core.definition.model import DEFINITION_FILE, FORMAT, IgnoreRule, Problem
+from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS, WATCHABLE
 from deployments.core.definition.yaml_read import Fault, Mapping, Node, Scalar, Sequence
 from deployments.core.redaction import DEFAULT_SECRET_PATHS, is_secret_path
 
@@ -52,10 +55,17 @@ def read_settings(root: Node | None) -> Settings:
     return settings
 
 
-def ignored_by(path: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
-    """The first rule that calls `path` (absolute, on a host) noise. Globs are those of secret paths, so they
-    ignore case."""
-    return next((rule for rule in rules if is_secret_path(path, (rule.path,))), None)
+def ignored_by(resource: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
+    """The first rule that calls `resource` (an id, as in `file:/etc/mtab`) noise. Globs of paths are those of secret
+    paths, so they ignore case, and mean whatever has that path; globs of resources don't."""
+    path = resource.partition(":")[2]
+    return next((rule for rule in rules if _is_ignored(rule, resource, path)), None)
+
+
+def _is_ignored(rule: IgnoreRule, resource: str, path: str) -> bool:
+    if rule.resource:
+        return fnmatchcase(resource, rule.resource.replace("[", "[[]"))
+    return path.startswith("/") and is_secret_path(path, (rule.path,))
 
 
 def _format(settings: Settings, line: int, node: Node | None) -> None:
@@ -80,11 +90,23 @@ def _items(settings: Settings, name: str, keys: dict[str, tuple[int, Node]]) -> 
 
 
 def _watched(settings: Settings, node: Node) -> None:
-    fault = checks.text(node) or (checks.absolute_path(node.text) if isinstance(node, Scalar) else None)
+    fault = checks.text(node)
+    if fault is None and isinstance(node, Scalar) and node.text not in WATCHABLE:
+        fault = _not_watchable(node.text) or checks.absolute_path(node.text)
     if fault:
         settings.report(node.line, Fault(f"watched: {fault.message}", fault.remedy))
     elif isinstance(node, Scalar) and node.text not in settings.watched:
         settings.watched += (node.text,)
+
+
+def _not_watchable(text: str) -> Fault | None:
+    if text in SECTIONS:
+        return Fault(f"{text} are watched by directory.", "Name directories, as in /etc.")
+    if text.startswith("/"):
+        return None
+    near = difflib.get_close_matches(text, WATCHABLE, n=1)
+    remedy = f"Did you mean {near[0]}?" if near else f"Name a directory, or one of {', '.join(WATCHABLE)}."
+    return Fault(f"'{text[:80]}' is neither an absolute path nor a section that can be watched.", remedy)
 
 
 def _ignore(settings: Settings, node: Node) -> None:
@@ -94,15 +116,24 @@ def _ignore(settings: Settings, node: Node) -> None:
         return
     before = len(settings.problems)
     for key, _ in node.entries:
-        if key.text not in ("path", "reason"):
-            fault = Fault(f"ignore: '{key.text}' is not part of a rule.", "A rule has path and reason.")
-            settings.report(key.line, fault)
+        if key.text not in ("path", "resource", "reason"):
+            remedy = "A rule has path (or resource) and reason."
+            settings.report(key.line, Fault(f"ignore: '{key.text}' is not part of a rule.", remedy))
     given = {key.text: value for key, value in node.entries}
-    path, reason = (_words(settings, node, name, given.get(name)) for name in ("path", "reason"))
-    if path and (wrong := _glob(path)):
-        settings.report(given["path"].line, Fault(f"ignore: {wrong.message}", wrong.remedy))
+    if "path" in given and "resource" in given:
+        fault = Fault("ignore: a rule has a path or a resource, not both.", "Make two rules of it.")
+        settings.report(node.line, fault)
+    by = "resource" if "resource" in given else "path"
+    glob, reason = (_words(settings, node, name, given.get(name)) for name in (by, "reason"))
+    wrong = (_resource_glob(glob) if by == "resource" else _glob(glob)) if glob else None
+    if wrong:
+        settings.report(given[by].line, Fault(f"ignore: {wrong.message}", wrong.remedy))
     if len(settings.problems) == before:
-        settings.ignore += (IgnoreRule(path, reason, node.line),)
+        settings.ignore += (
+            IgnoreRule("", reason, node.line, glob)
+            if by == "resource"
+            else IgnoreRule(glob, reason, node.line),
+        )
 
 
 def _words(settings: Settings, rule: Node, name: str, node: Node | None) -> str:
@@ -146,6 +177,21 @@ def _glob(pattern: str) -> Fault | None:
     if ".." in pattern.split("/"):
         return Fault(f"'{pattern}' holds '..'.", "Write the path out.")
     return None
+
+
+def _resource_glob(pattern: str) -> Fault | None:
+    kind, colon, key = pattern.partition(":")
+    if not colon or kind not in KIND_TO_SECTION:
+        near = difflib.get_close_matches(kind, KIND_TO_SECTION, n=1)
+        remedy = f"Did you mean {near[0]}:…?" if near else "Begin it with a kind, as in port:tcp/*:6*."
+        return Fault(f"'{pattern[:80]}' does not begin with a kind of resource and a colon.", remedy)
+    if not key.strip("*?"):
+        return Fault(
+            f"'{pattern[:80]}' matches everything of its kind.", "Don't watch it, or name what is meant."
+        )
+    if KIND_TO_SECTION[kind].type is not None:
+        return Fault(f"'{pattern[:80]}' is a path.", f"Write path: {key[:80]}.")
+    return None if key.startswith("!") else _glob(key)
 
 
 def _policies(settings: Settings, line: int, node: Node | None) -> None:

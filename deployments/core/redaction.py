@@ -172,9 +172,16 @@ def redact_command(text: str) -> Redacted:
 
 def keyed_hmac(key: bytes, data: bytes | str) -> str:
     """HMAC-SHA-256 in hex. Raises ValueError for a key of fewer than 16 bytes: it could be guessed."""
+    return hmac.new(
+        checked_key(key), data.encode() if isinstance(data, str) else data, hashlib.sha256
+    ).hexdigest()
+
+
+def checked_key(key: bytes) -> bytes:
+    """The key itself. Raises ValueError where it is so short that it could be guessed."""
     if len(key) < 16:
         raise ValueError("the HMAC key must have at least 16 bytes")
-    return hmac.new(key, data.encode() if isinstance(data, str) else data, hashlib.sha256).hexdigest()
+    return key
 
 
 def secret_digest(key: bytes, sha256: str) -> str:

@@ -12,5 +12,8 @@ CONTENT_ATTRIBUTES = frozenset({"sha256", "hmac"})
 
 
 def file_data(entry: Entry, content: dict[str, str]) -> dict[str, Any]:
-    """The state data of a regular file; `content` is `{"sha256": …}`, `{"hmac": …}` or nothing."""
+    """The state data of a regular file; `content` is `{"sha256": …}`, `{"hmac": …}` or nothing.
+
+    `sha256` is the digest by `deployments.core.content_digests`: keyed where the content holds a secret.
+    """
     return {"type": "file", "owner": entry.owner, "group": entry.group, "mode": entry.mode_text, **content}

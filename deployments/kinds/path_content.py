@@ -15,7 +15,7 @@ Wanted = Callable[[str, State], bool]
 """Whether the content of this resource, in this state, is worth fetching."""
 
 
-def hashing(scene: Scene) -> Step:
+def hashing(scene: Scene, wanted: Wanted) -> Step:
     """Digests of the regular files whose content matters, within the limits."""
     due: list[str] = []
     total = 0
@@ -32,11 +32,11 @@ def hashing(scene: Scene) -> Step:
     step: Step = []
     for verb, odd in (("hash", False), ("hash_odd", True)):
         for batch in batches(path for path in due if is_odd(path) is odd):
-            step.append((Ask(verb, tuple(map(relative, batch))), _hash_taker(scene, batch)))
+            step.append((Ask(verb, tuple(map(relative, batch))), _hash_taker(scene, batch, wanted)))
     return step
 
 
-def _hash_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
+def _hash_taker(scene: Scene, asked: list[str], wanted: Wanted) -> Callable[[Reply], None]:
     by_name = {wire_name(path): path for path in asked}
 
     def take(reply: Reply) -> None:
@@ -50,38 +50,54 @@ def _hash_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
             elif sha256 is None:
                 scene.set(path, Unknown(reason(reasons.READ_ERROR, "no digest")))
             else:
-                scene.set(path, scene.content_state(path, sha256))
+                _take_digest(scene, path, sha256, wanted)
 
     return take
 
 
-def reading(scene: Scene, wanted: Wanted) -> Step:
+def _take_digest(scene: Scene, path: str, sha256: str, wanted: Wanted) -> None:
+    """A digest is bare where nobody wants the content: it is as declared. Until another is read and found to hold no
+    secret, its digest is a keyed one.
+    """
+    state = scene.content_state(path, sha256)
+    scene.set(path, state)
+    if not isinstance(state, Present) or "sha256" not in state.data:
+        return
+    if any(wanted(resource, state) for resource in scene.resources.get(path, ())):
+        scene.wanted.setdefault(sha256, []).append(path)
+    elif sha256 not in scene.question.secret_contents:
+        return
+    scene.set(path, scene.keyed_state(path, sha256))
+
+
+def reading(scene: Scene) -> Step:
     """Each distinct content that is wanted, once, within the limits, and never of a secret path."""
     step: Step = []
-    asked: set[str] = set()
     room = scene.limits.content_total_bytes
-    for path, entry in scene.entries.items():
-        for resource in scene.resources.get(path, ()):
-            state = scene.found.states[resource]
-            sha256 = state.data.get("sha256") if isinstance(state, Present) else None
-            if not sha256 or sha256 in asked or scene.is_secret(path) or not wanted(resource, state):
-                continue
-            if entry.size > scene.limits.content_file_bytes or entry.size > room:
-                scene.found.withheld[sha256] = reason(reasons.OVER_LIMIT, f"{entry.size} bytes")
-                continue
-            room -= entry.size
-            asked.add(sha256)
-            # One byte more than it had: a file that grew is noticed by its digest.
-            step.append((Ask("read", (entry.size + 1, relative(path))), _content_taker(scene, sha256)))
+    for sha256, paths in scene.wanted.items():
+        path = paths[0]
+        size = scene.entries[path].size
+        if size > scene.limits.content_file_bytes or size > room:
+            scene.found.withheld[scene.keyed(sha256)] = reason(reasons.OVER_LIMIT, f"{size} bytes")
+            continue
+        room -= size
+        # One byte more than it had: a file that grew is noticed by its digest.
+        step.append((Ask("read", (size + 1, relative(path))), _content_taker(scene, sha256)))
     return step
 
 
 def _content_taker(scene: Scene, sha256: str) -> Callable[[Reply], None]:
     def take(reply: Reply) -> None:
         kept = reply.failure or readable_text(reply.body, sha256)
+        digest = scene.keyed(sha256)
         if isinstance(kept, str):
-            scene.found.withheld[sha256] = kept
-        else:
-            scene.found.contents[sha256], scene.found.redactions[sha256] = kept
+            scene.found.withheld[digest] = kept
+            return
+        text, redactions = kept
+        if not redactions:
+            digest = sha256
+            for path in scene.wanted[sha256]:
+                scene.set(path, scene.content_state(path, sha256))
+        scene.found.contents[digest], scene.found.redactions[digest] = text, redactions
 
     return take

@@ -8,6 +8,7 @@ from deployments.collector import reasons
 from deployments.collector.question import Limits, Question
 from deployments.collector.reasons import reason
 from deployments.collector.wire import Reply
+from deployments.core.content_digests import NO_KEY, keyed_digest
 from deployments.core.redaction import is_secret_path, secret_digest
 from deployments.core.states import Present, State, Unknown
 from deployments.kinds.base import Findings
@@ -34,6 +35,8 @@ class Scene:
     entries: dict[str, Entry] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """Directories above that are symbolic links → where they lead, "outside" or "broken"."""
+    wanted: dict[str, list[str]] = field(default_factory=dict)
+    """SHA-256 of a content that is wanted → the paths that have it. Never leaves the survey."""
     names: Names | None = None
     blind: str | None = reasons.NOT_ASKED
     """Why nothing that was listed may be used: we don't know where the links above lead."""
@@ -78,6 +81,15 @@ class Scene:
         if self.hmac_key is None:
             return Unknown(reason(reasons.SECRET, "no key to compare it with"))
         return self.state(self.entries[path], {"hmac": secret_digest(self.hmac_key, sha256)})
+
+    def keyed(self, sha256: str) -> str:
+        """The digest of a content that may hold a secret; without a key, a name for none."""
+        return "" if self.hmac_key is None else keyed_digest(self.hmac_key, sha256)
+
+    def keyed_state(self, path: str, sha256: str) -> State:
+        """The state of a file whose content may hold a secret."""
+        keyed = self.keyed(sha256)
+        return self.state(self.entries[path], {"sha256": keyed}) if keyed else Unknown(NO_KEY)
 
     def content_matters(self, path: str) -> bool:
         for resource in self.resources.get(path, ()):

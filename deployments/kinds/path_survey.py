@@ -27,9 +27,9 @@ class PathSurvey:
             case 1:
                 self._step = self._listing.step()
             case 2:
-                self._step = hashing(self._scene)
+                self._step = hashing(self._scene, self._wanted)
             case 3:
-                self._step = reading(self._scene, self._wanted)
+                self._step = reading(self._scene)
             case _:
                 self._step = []
         return [ask for ask, _ in self._step]

@@ -40,11 +40,14 @@ def drift_change(
     """What was changed by hand, in words that are the same for every host with the same change.
 
     `template_values` are the values that the resource's template used on this host (name → value). Where a
-    text is not known (binary, over the cap, secret), contents are told apart by their digests.
+    text is not known (binary, over the cap, secret), or only a redacted secret differs, contents are told apart by
+    their digests.
     """
     summary: dict[str, Any] = {"kind": _kind(base, live), "attributes": _attributes(base, live, attributes)}
     if base_text is not None and live_text is not None and _content(base) != _content(live):
-        summary["hunks"] = _hunks(base_text, live_text, _placeholders(host, template_values))
+        hunks = _hunks(base_text, live_text, _placeholders(host, template_values))
+        # No line differs in what may be shown: a secret does, and the keyed digests tell which.
+        summary |= {"hunks": hunks} if hunks else {"content": [_content(base), _content(live)]}
     elif base_text is None and live_text is not None and isinstance(base, Absent):
         summary["hunks"] = _hunks("", live_text, _placeholders(host, template_values))
     elif _content(base) != _content(live):

@@ -1,6 +1,5 @@
 """Findings as people read them: how many hosts, how they stand, and what exactly changed."""
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from common.core.errors import FoldbackError
+from deployments.core.content_digests import is_keyed, redactions_in, shown_digest
 from deployments.core.definition.model import Definition
 from deployments.core.definition.render import desired_resource
 from deployments.core.redaction import redact
@@ -132,9 +132,9 @@ def _side(value: dict[str, Any], blobs: dict[str, Blob], content: bytes | None) 
     blob = blobs.get(digest)
     if blob is not None:
         return Side(state, blob.text, redactions=blob.redactions)
-    if content is not None and hashlib.sha256(content).hexdigest() != digest:
+    if content is not None and not is_keyed(digest) and shown_digest(content) != digest:
         return Side(state, None, "the definition has moved since this host was looked at")
-    if content is not None:
+    if content is not None and not (is_keyed(digest) and not redactions_in(content)):
         try:
             redacted = redact(content.decode())
         except UnicodeDecodeError:

@@ -11,9 +11,10 @@ from common.services.jobs import Claim, LeaseKeeper, LostLease, count_items, cre
 from common.services.ledger import record_entry
 from deployments.core.definition.model import DesiredManifest
 from deployments.models import Deployment
-from deployments.queries.definitions import definition_at, desired_for, head_revision
+from deployments.queries.definitions import definition_at, head_revision
 from drift.core.bases import deployed_base
 from drift.models import HostState
+from drift.services.contents import desired_to_compare
 from drift.services.manifests import load_states, store_manifest
 from inventory.models import Host
 from inventory.queries.hosts import host_view
@@ -42,7 +43,7 @@ def run_move_base_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
         if keeper.lost:
             raise LostLease(f"batch {claim.batch_id}")
         view = host_view(host)
-        rendered.append((host, desired_for(deployed, view), desired_for(head, view)))
+        rendered.append((host, desired_to_compare(deployed, view), desired_to_compare(head, view)))
     with fenced_write(claim):
         moved = sum(_move_base(deployment, host, manifest, at_head) for host, manifest, at_head in rendered)
         count_items(claim=claim, done=len(claim.items))

@@ -3,15 +3,30 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from deployments.core.definition.model import DesiredResource
+from django.conf import settings
+
+from deployments.core.content_digests import to_compare
+from deployments.core.definition.model import Definition, DesiredManifest, DesiredResource
 from deployments.core.redaction import redact
 from deployments.core.states import Present, State
+from deployments.queries.definitions import desired_for
 from drift.core.evaluation import Judged
 from drift.models import Blob
 from drift.services.manifests import store_text
+from inventory.core.host_view import HostView
 
 if TYPE_CHECKING:
     from drift.services.observations import Against
+
+
+def hmac_key() -> bytes | None:
+    """What secrets are compared with; None in a process that has none."""
+    return settings.HMAC_KEY or None
+
+
+def desired_to_compare(definition: Definition, view: HostView) -> DesiredManifest:
+    """Everything a host should be, as it is compared with what hosts have. For workers: they have the key."""
+    return to_compare(desired_for(definition, view), hmac_key())
 
 
 def _sha256(state: State) -> str | None:

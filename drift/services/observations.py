@@ -11,12 +11,15 @@ from datetime import datetime
 from common.services.jobs import Claim, count_items, fenced_write
 from deployments.collector import reasons
 from deployments.collector.question import Observation
+from deployments.core.content_digests import in_the_same_form
 from deployments.core.definition.model import Definition, DesiredManifest
+from deployments.core.states import State
 from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.verdict import OUT_OF_BAND, Verdict
 from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
 from drift.services.findings import update_findings
+from drift.services.contents import hmac_key
 from drift.services.manifests import load_states, store_manifest, store_text
 from inventory.core.host_view import HostView
 from inventory.models import Host
@@ -118,9 +121,11 @@ def _not_used(look: Look, reason: str, detail: str) -> Look:
 
 
 def _record_observation(host: Host, state: HostState, look: Look, against: Against) -> list[Judged]:
-    base = load_states(state.base)
-    still_open = Occurrence.objects.filter(host=look.host, ended_at=None).values_list(
-        "finding__resource", flat=True
+    base = _agreed(load_states(state.base), look)
+    still_open = (
+        Occurrence.objects.filter(host=look.host, ended_at=None)
+        .exclude(finding__resource=HOST_KEY)  # seen by connecting, not by looking
+        .values_list("finding__resource", flat=True)
     )
     judged = evaluate(
         base=base,
@@ -161,5 +166,17 @@ def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
             since=since.get((item.resource, item.verdict.value), look.started_at),
         )
         for item in judged
+def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | None:
+    """Base, its digests in the form that this look has them: what was bare may be known to hold a secret by now."""
+    key = hmac_key()
+    if base is None or key is None:
+        return base
+    live = look.observation.states
+    return {
+        resource: in_the_same_form(state, live[resource], key) if resource in live else state
+        for resource, state in base.items()
+    }
+
+
         if item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)
     )

@@ -6,6 +6,7 @@ what was recorded, and looks only at the rest.
 """
 
 import asyncio
+import hashlib
 import queue
 import secrets
 import threading
@@ -24,7 +25,8 @@ from common.services.jobs import Claim, LeaseKeeper, LostLease
 from deployments.collector import reasons
 from deployments.collector.question import Limits, Observation, Question
 from deployments.collector.reasons import code_of
-from deployments.core.definition.model import DefinitionError, DesiredManifest
+from deployments.core.content_digests import is_keyed
+from deployments.core.definition.model import DefinitionError, DesiredManifest, DesiredResource
 from deployments.core.states import Absent, Present, State
 from deployments.queries.definitions import definition_at, desired_for, head_revision, repository
 from deployments.transport.base import Transport, TransportFailure
@@ -32,6 +34,7 @@ from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
 from drift.scanner import HostResult, Target, run, scan_targets
 from drift.scanner import Scan as NetworkScan
+from drift.services.contents import desired_to_compare, hmac_key
 from drift.services.moved import Moved, moved_since_last_look
 from drift.services.observations import Against, Look, record_look
 from inventory.models import Host
@@ -115,7 +118,7 @@ def _look_at_all(
         open_transport=_ways(hosts),
         nonce=lambda: f"n{secrets.token_hex(16)}",
         clock=lambda: clock.now().timestamp(),
-        hmac_key=settings.HMAC_KEY or None,
+        hmac_key=hmac_key(),
         limits=Limits(session_seconds=settings.SCAN_HOST_SECONDS),
         attempts=2,
     )
@@ -157,10 +160,10 @@ def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
         last = revisions.get(host.pk)
         if last and last != revision:
             try:
-                earlier = desired_for(definition_at(last), view)
+                earlier = desired_to_compare(definition_at(last), view)
             except (DefinitionError, LookupError):
                 log.warning("an earlier revision can't be read; diffs may lack a text", revision=last)
-        result[host.pk] = Against(revision, definition, desired_for(definition, view), earlier)
+        result[host.pk] = Against(revision, definition, desired_to_compare(definition, view), earlier)
     return result
 
 
@@ -202,6 +205,12 @@ def _question(against: Against) -> Question:
         secret_paths=against.definition.secret_paths,
         secret_files=frozenset(desired.secret_paths),
     )
+        watched=frozenset(desired.watched),
+        secret_contents=frozenset(
+            digest
+            for want in desired.resources.values()
+            if is_keyed(_sha256(want.state) or "") and (digest := _wanted_sha256(want))
+        ),
 
 
 def _sha256(state: State) -> str | None:
@@ -209,6 +218,14 @@ def _sha256(state: State) -> str | None:
 
 
 class WantedByDigest:
+def _wanted_sha256(want: DesiredResource) -> str | None:
+    """What the host's own digest of the declared content would be; only ever kept in memory."""
+    declared = _sha256(want.state)
+    if declared is not None and is_keyed(declared) and want.content is not None:
+        return hashlib.sha256(want.content).hexdigest()
+    return declared
+
+
     """Content is fetched where it is not what the definition says; of undeclared entries always."""
 
     def __init__(self, expected: dict[str, str | None]) -> None:
@@ -216,7 +233,7 @@ class WantedByDigest:
 
     @classmethod
     def unlike(cls, desired: DesiredManifest) -> "WantedByDigest":
-        return cls({name: _sha256(want.state) for name, want in desired.resources.items()})
+        return cls({name: _wanted_sha256(want) for name, want in desired.resources.items()})
 
     def __call__(self, resource: str, state: State) -> bool:
         return _sha256(state) != self._expected.get(resource)

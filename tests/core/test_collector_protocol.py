@@ -6,6 +6,7 @@ writes (␀ is NUL, {n} the nonce of the round), `expect` what we must conclude 
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from deployments.collector.protocol import Collection, Limits, Observation, Question, unknown_observation
 from deployments.collector.wire import Ask, encode, program_input
+from deployments.core.content_digests import NO_KEY, keyed_digest
 from deployments.core.redaction import secret_content_digest
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Unknown, to_json
 from tests.fake_host import FakeHost, Node, decoded
@@ -158,9 +160,30 @@ def test_only_wanted_content_is_fetched_once_and_redacted_on_arrival() -> None:
     found = look(
         Question.of(["file:/a", "file:/b", "file:/c"]), host, wanted=lambda name, _: name != "file:/c"
     )
-    assert dict(found.contents) == {sha256(secret): b"db_password = [redacted]\n"}
-    assert dict(found.redactions) == {sha256(secret): 1}
+    keyed = keyed_digest(KEY, sha256(secret))
+    assert dict(found.contents) == {keyed: b"db_password = [redacted]\n"}
+    assert dict(found.redactions) == {keyed: 1}
     assert sum(line[0] == b"read" for line in host.asked) == 1
+
+
+def test_no_bare_digest_of_a_content_with_a_secret_leaves_the_survey() -> None:
+    secret, plain = b"db_password = hunter2\n", b"plain\n"
+    host = FakeHost({b"/a": Node(content=secret), b"/b": Node(content=secret), b"/c": Node(content=plain)})
+    question = Question.of(["file:/a", "file:/b", "file:/c"])
+    found = look(question, host, wanted=everything)
+    assert sha256(secret) not in repr(found)
+    assert found.states["file:/a"] == found.states["file:/b"]
+    assert found.states["file:/a"].data["sha256"] == keyed_digest(KEY, sha256(secret))  # type: ignore[union-attr]
+    assert found.states["file:/c"].data["sha256"] == sha256(plain)  # type: ignore[union-attr]
+    declared = replace(question, secret_contents=frozenset({sha256(secret)}))
+    assert look(declared, host).states["file:/a"] == found.states["file:/a"]
+
+
+def test_without_a_key_a_content_that_may_hold_a_secret_is_unknown() -> None:
+    host = FakeHost({b"/a": Node(content=b"password = hunter2\n"), b"/b": Node(content=b"plain\n")})
+    found = look(Question.of(["file:/a", "file:/b"]), host, wanted=everything, hmac_key=None)
+    assert found.states["file:/a"] == Unknown(NO_KEY)
+    assert found.states["file:/b"].data["sha256"] == sha256(b"plain\n")  # type: ignore[union-attr]
 
 
 def test_content_that_is_not_text_too_large_or_changed_is_withheld_with_the_reason() -> None:
@@ -171,9 +194,9 @@ def test_content_that_is_not_text_too_large_or_changed_is_withheld_with_the_reas
     found = look(question, host, wanted=everything, limits=Limits(content_file_bytes=50))
     assert not found.contents
     assert dict(found.withheld) == {
-        sha256(b"\0\1"): "not text",
-        sha256(b"\xff"): "not text",
-        sha256(b"x" * 99): "over limit: 99 bytes",
+        keyed_digest(KEY, sha256(b"\0\1")): "not text",
+        keyed_digest(KEY, sha256(b"\xff")): "not text",
+        keyed_digest(KEY, sha256(b"x" * 99)): "over limit: 99 bytes",
     }
 
     class Changing(FakeHost):
@@ -181,7 +204,7 @@ def test_content_that_is_not_text_too_large_or_changed_is_withheld_with_the_reas
             return b"other"
 
     found = look(Question.of(["file:/a"]), Changing({b"/a": Node(content=b"a")}), wanted=everything)
-    assert dict(found.withheld) == {sha256(b"a"): "changed while being read"}
+    assert dict(found.withheld) == {keyed_digest(KEY, sha256(b"a")): "changed while being read"}
     assert isinstance(found.states["file:/a"], Present)
 
 

@@ -303,7 +303,10 @@ def test_a_missing_tool_is_unknown_by_its_name(
     # The collector adds the usual directories to PATH; here they must stay empty.
     program_of = Userland("bare", userland.shell, str(bin_path), str(tree))
     collection = Collection(
-        Question.of(["file:/etc/a", "file:/etc/no"], ["/etc"]), nonce=NONCE, wanted=everything
+        Question.of(["file:/etc/a", "file:/etc/no"], ["/etc"]),
+        nonce=NONCE,
+        hmac_key=KEY,
+        wanted=everything,
     )
     while (program := collection.send()) is not None:
         bare = program.replace(b":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", b"")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.core.content_digests import KEYED, MASKED
 from deployments.core.states import Absent, Present, State, Undeclared, Unknown
 
 _ORDER = ("type", "owner", "group", "mode", "target", "sha256", "hmac")
@@ -83,4 +84,7 @@ def _value(value: Any) -> str:
     text = str(value)
     if len(text) == 64 and all(char in "0123456789abcdef" for char in text):
         return text[:12] + "…"
+    for kind in (KEYED, MASKED):
+        if text.startswith(kind) and len(text) == len(kind) + 43:
+            return text[: len(kind) + 8] + "…"
     return text

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from deployments.core.content_digests import is_masked
 from deployments.core.definition.model import Definition
 from deployments.core.definition.placement_model import Case, path_of
 from deployments.core.redaction import is_secret_path, redact
@@ -38,6 +39,11 @@ def _secret(definition: Definition, case: Case) -> str:
     ):
         return (
             f"{path} is a secret path: its content never goes into the definition; change the secret instead"
+        )
+    if is_masked(case.head):
+        return (
+            f"what the definition says of {path} looks as if it held a secret itself; move that into a file of its own, "
+            "declared with secret:, before anything of this file is folded back"
         )
     content = case.occurrence.content
     if content is None:

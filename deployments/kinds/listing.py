@@ -5,14 +5,15 @@ declared and not in a complete listing is absent; what a listing can't prove is 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from deployments.collector import reasons
 from deployments.collector.question import Question
 from deployments.collector.reasons import printable, reason
 from deployments.collector.wire import Ask, Reply
-from deployments.core.states import ABSENT, State, Unknown
+from deployments.core.states import ABSENT, Present, State, Unknown
 from deployments.kinds.base import Findings, Kind
 
 MAX_ENTRIES = 20_000
@@ -29,6 +30,11 @@ class Listed:
     seen whole. A single entry that can't be seen is `Unknown` in `states`. `evidence` is not state: times, and
     what helps people. `problems` are for people, one printable line each. `redacted` counts, by key, what was taken
     out of a state because it looked like a secret: such a state is compared, and never folded back.
+
+    Three more matter only where an entry is declared. `declared` are states to take then instead of those in
+    `states`: an alias, an entry or an attribute that comes and goes by itself. `unseen` are attributes that can't be
+    seen, by key, with the reason: an entry that declares one is unknown. `gaps` are patterns of keys (`fnmatch`):
+    what matches one, and is in neither mapping, is unknown for its reason although the rest was seen.
     """
 
     states: Mapping[str, State] = field(default_factory=dict)
@@ -36,6 +42,18 @@ class Listed:
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     redacted: Mapping[str, int] = field(default_factory=dict)
+    declared: Mapping[str, State] = field(default_factory=dict)
+    unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    gaps: Mapping[str, str] = field(default_factory=dict)
+
+    def state_of(self, key: str, attributes: Iterable[str] | None) -> State:
+        """The state of a declared entry of which these attributes matter (None: all that it has)."""
+        state = self.declared.get(key) or self.states.get(key)
+        if state is None:
+            why = next((why for glob, why in self.gaps.items() if fnmatchcase(key, glob)), self.incomplete)
+            return ABSENT if why is None else Unknown(why)
+        unseen = self.unseen.get(key, {}) if isinstance(state, Present) else {}
+        return next((Unknown(unseen[name]) for name in sorted(attributes or ()) if name in unseen), state)
 
 
 Parse = Callable[[bytes], Listed]
@@ -92,12 +110,12 @@ class ListingSurvey:
 
     def _settle(self, kind: ListedKind, listed: Listed) -> None:
         found = self._found
-        missing: State = ABSENT if listed.incomplete is None else Unknown(listed.incomplete)
-        for resource in self._declared(kind):
-            found.states[resource] = listed.states.get(resource.removeprefix(kind.whole), missing)
         if kind.name in self._question.watched:
             found.listed[kind.whole] = listed.incomplete
             found.states |= {kind.resource(key): state for key, state in listed.states.items()}
+        for resource in self._declared(kind):
+            attributes = self._question.resources[resource]
+            found.states[resource] = listed.state_of(resource.removeprefix(kind.whole), attributes)
         for key, evidence in listed.evidence.items():
             if kind.resource(key) in found.states:
                 found.evidence[kind.resource(key)] = dict(evidence)
@@ -120,9 +138,7 @@ def _listed(kind: ListedKind, reply: Reply) -> Listed:
     if len(usable) < len(listed.states):
         odd = next(key for key in listed.states if not _is_usable(key))
         problem = f"{kind.section}: a name that can't be used was left out: {printable(odd, 80)}"
-        return Listed(
-            usable, listed.incomplete, listed.evidence, (*listed.problems, problem), listed.redacted
-        )
+        return replace(listed, states=usable, problems=(*listed.problems, problem))
     return listed
 
 

@@ -74,3 +74,32 @@ def test_a_name_with_control_characters_is_left_out_and_said() -> None:
     seen = looked(WATCHED, Listed({"ngi\x1b[2Jnx": NGINX, "vim": NGINX}))
     assert set(seen.states) == {"package:vim", "package:telnetd"}
     assert len(seen.problems) == 1 and "\x1b" not in seen.problems[0]
+
+
+def test_an_attribute_that_can_not_be_seen_makes_unknown_only_the_entries_that_declare_it() -> None:
+    question = Question(
+        {"package:nginx": frozenset({"version"}), "package:vim": frozenset(), "package:git": None},
+        watched=frozenset({"package"}),
+    )
+    unseen = {key: {"version": "denied"} for key in ("nginx", "vim", "git", "undeclared")}
+    seen = looked(question, Listed(dict.fromkeys(unseen, Present({})), unseen=unseen))
+    assert seen.unknown() == {"package:nginx": "denied"}
+
+
+def test_what_comes_and_goes_by_itself_is_told_only_where_it_is_declared() -> None:
+    listed = Listed(
+        {"nginx": Present({}), "vim": Present({})}, declared={"nginx": NGINX, "vim": NGINX, "vi": NGINX}
+    )
+    question = Question.of(["package:nginx", "package:vi"], watched=frozenset({"package"}))
+    assert looked(question, listed).states == {
+        "package:nginx": NGINX,
+        "package:vi": NGINX,
+        "package:vim": Present({}),
+    }
+
+
+def test_a_gap_is_unknown_where_it_is_declared_and_hurts_nothing_else() -> None:
+    question = Question.of(["package:lib-a", "package:telnetd"], watched=frozenset({"package"}))
+    seen = looked(question, Listed({}, gaps={"lib-*": "not supported", "*-b": "denied"}))
+    assert seen.states == {"package:lib-a": Unknown("not supported"), "package:telnetd": ABSENT}
+    assert seen.listed == {"package:": None}

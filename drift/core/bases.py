@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from deployments.core.definition.model import DesiredManifest, DesiredResource
-from deployments.core.states import Present, State
+from deployments.core.states import UNDECLARED, Present, State
 from drift.core.identity import CONTENT
+from drift.core.watched import is_whole, kind_of
 
 
 def deployed_base(
@@ -30,7 +31,12 @@ def deployed_base(
     scope = set(resources) or set(deployed.resources) | set(agreed)
     for resource in scope - covered:
         want = deployed.resources.get(resource)
-        if want is None:
+        if want is None and f"{kind_of(resource)}:" in agreed:
+            # A revision says nothing of what is watched. Who names it says that it was put there: as the next look
+            # finds it, it is agreed.
+            if resource in resources and not is_whole(resource):
+                agreed[resource] = UNDECLARED
+        elif want is None:
             agreed.pop(resource, None)
         elif want.is_decided:  # what could not be rendered says nothing about what was put there
             agreed[resource] = _as_deployed(agreed.get(resource), want)

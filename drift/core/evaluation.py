@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 
 from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest, DesiredResource, IgnoreRule
-from deployments.core.redaction import is_secret_path
+from deployments.core.definition.sections import KIND_TO_SECTION
+from deployments.core.definition.settings import ignored_by
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
 from drift.core.verdict import Judgement, Verdict, judge
+from drift.core.watched import FILE_KINDS, Watch, inside, is_whole, kind_of, path_of
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Judged:
     """One resource with its judgement. `desired` is None for an entry that nobody declared.
 
     `hidden` is the reason of the ignore rule that covers it: it keeps its verdict, and is counted as hidden.
+    `watched`: nobody declared it, and it is compared with what was there at the first look. `counted` is False
+    where another item counts for it: an entry of a kind that could not be listed, or a kind that was seen whole.
     """
 
     resource: str
@@ -25,20 +29,12 @@ class Judged:
     attributes: frozenset[str]
     desired: DesiredResource | None = None
     hidden: str = ""
+    watched: bool = False
+    counted: bool = True
 
     @property
     def verdict(self) -> Verdict:
         return self.judgement.verdict
-
-
-def path_of(resource: str) -> str:
-    return resource.partition(":")[2]
-
-
-def inside(path: str, directories: Iterable[str]) -> str | None:
-    """The innermost of `directories` that `path` lies in, or None."""
-    holding = [directory for directory in directories if path.startswith(directory.rstrip("/") + "/")]
-    return max(holding, key=len, default=None)
 
 
 def evaluate(
@@ -49,33 +45,66 @@ def evaluate(
     ignore: Iterable[IgnoreRule] = (),
     still_open: Iterable[str] = (),
 ) -> list[Judged]:
-    """Judge every declared resource, every undeclared entry of an exhaustive directory, and `still_open`.
+    """Judge every declared resource, every undeclared entry of an exhaustive directory or a watched kind, and
+    `still_open`.
 
-    `base` is None before the host's first look: base is then the head (enrolment). `still_open` are resources
-    with an open occurrence on this host, so that one that is no longer declared or no longer there is judged
-    too. In order of resource id.
+    `base` is None before the host's first look: base is then the head (enrolment), and of watched kinds what is
+    there. `still_open` are resources with an open occurrence on this host, so that one that is no longer declared
+    or no longer there is judged too. In order of resource id; a watched kind as a whole comes before its entries.
     """
     rules = tuple(ignore)
-    judged: dict[str, Judged] = {}
-    for resource, want in desired.resources.items():
-        live = observation.state_of(resource)
-        before = want.state if base is None else base.get(resource, UNDECLARED)
-        if isinstance(before, Unknown):
-            before = UNDECLARED
-        head, attributes = want.state, want.attributes
-        if want.how == "secret":
-            before, head, attributes = _with_agreed_secret(before, head, live, attributes)
-        judgement = judge(before, head, live, attributes)
-        judged[resource] = Judged(resource, judgement, before, head, live, attributes, want)
-    declared_paths = {path_of(resource) for resource in desired.resources}
+    watch = Watch(base, desired, observation)
+    judged = {
+        resource: _judge_declared(want, base, watch, observation.state_of(resource))
+        for resource, want in desired.resources.items()
+    }
+    for kind in watch.kinds:
+        judged[f"{kind}:"] = _judge_whole(kind, watch)
     still_open = set(still_open)
-    for resource in {*observation.states, *still_open, *_remembered(base, desired)} - judged.keys():
-        if path_of(resource) not in declared_paths:
+    for resource in watch.resources(still_open):
+        judged[resource] = _judge_watched(resource, watch)
+    declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
+    files = {name for name in observation.states if kind_of(name) in FILE_KINDS}
+    for resource in {*files, *still_open, *_remembered(base, desired)} - judged.keys():
+        if kind_of(resource) not in FILE_KINDS:
+            # Not watched any more, or compared as a file now. While its kind can't be seen it stays as it is.
+            if kind_of(resource) in watch.judged_kinds or kind_of(resource) not in watch.kinds:
+                judged[resource] = _no_verdict(resource, observation.state_of(resource))
+        elif path_of(resource) not in declared_paths:
             judged[resource] = _judge_undeclared(resource, base, desired, observation)
         elif resource in still_open:
             # The path is declared as another kind now, and judged under that id.
             judged[resource] = _no_verdict(resource, observation.state_of(resource))
     return [_with_rule(judged[resource], rules) for resource in sorted(judged)]
+
+
+def _judge_declared(
+    want: DesiredResource, base: Mapping[str, State] | None, watch: Watch, live: State
+) -> Judged:
+    kind = kind_of(want.resource)
+    nothing: State = ABSENT if kind in watch.agreed else UNDECLARED
+    before = want.state if base is None else base.get(want.resource, nothing)
+    if isinstance(before, Unknown):
+        before = UNDECLARED
+    head, attributes = want.state, want.compared
+    if want.how == "secret":
+        before, head, attributes = _with_agreed_secret(before, head, live, attributes)
+    section = KIND_TO_SECTION.get(kind)
+    optional = frozenset(section.optional) | want.implied if section else want.implied
+    judgement = judge(before, head, live, attributes, optional=optional)
+    return Judged(want.resource, judgement, before, head, live, attributes, want)
+
+
+def _judge_whole(kind: str, watch: Watch) -> Judged:
+    judgement, before, live = watch.judge_whole(kind)
+    unseen = judgement.verdict is Verdict.UNKNOWN
+    return Judged(f"{kind}:", judgement, before, before, live, frozenset(), watched=True, counted=unseen)
+
+
+def _judge_watched(resource: str, watch: Watch) -> Judged:
+    judgement, before, live, attributes = watch.judge(resource)
+    counted = judgement.verdict is not Verdict.UNKNOWN or not watch.is_seen_through_its_kind(resource)
+    return Judged(resource, judgement, before, before, live, attributes, watched=True, counted=counted)
 
 
 def _with_agreed_secret(
@@ -98,7 +127,13 @@ def _with_agreed_secret(
 
 def _remembered(base: Mapping[str, State] | None, desired: DesiredManifest) -> set[str]:
     """Undeclared entries that base holds as absent or present in an exhaustive directory."""
-    return {resource for resource in base or () if inside(path_of(resource), desired.exhaustive)}
+    if not desired.exhaustive:
+        return set()
+    return {
+        resource
+        for resource in base or ()
+        if kind_of(resource) in FILE_KINDS and inside(path_of(resource), desired.exhaustive)
+    }
 
 
 def _judge_undeclared(
@@ -124,17 +159,16 @@ def _no_verdict(resource: str, live: State) -> Judged:
 
 
 def _with_rule(judged: Judged, rules: tuple[IgnoreRule, ...]) -> Judged:
-    for rule in rules:
-        if is_secret_path(path_of(judged.resource), (rule.path,)):
-            return replace(judged, hidden=rule.reason)
-    return judged
+    rule = ignored_by(judged.resource, rules) if rules and not is_whole(judged.resource) else None
+    return judged if rule is None else replace(judged, hidden=rule.reason)
 
 
 def next_base(base: Mapping[str, State] | None, judged: Iterable[Judged]) -> dict[str, State]:
     """Base after this look: the head at enrolment; what is live wherever live = head; else as it was.
 
     Where live = head the whole of live is kept, not only what is declared, so that an attribute declared later
-    has something to be compared with.
+    has something to be compared with. Of a kind that is listed, enrolment fills in what is not declared from what
+    is there. A watched entry that was listed and could not be seen is kept as undeclared: what is seen first counts.
     """
     result: dict[str, State] = {}
     for item in judged:
@@ -142,20 +176,38 @@ def next_base(base: Mapping[str, State] | None, judged: Iterable[Judged]) -> dic
             continue
         if item.verdict is Verdict.IN_SYNC:
             agreed: State = item.live
-        elif base is None:
-            agreed = item.head
+        elif base is None and not item.watched:
+            agreed = _filled(item)
         else:
             agreed = item.base
-        if not isinstance(agreed, Undeclared | Unknown) and not (item.desired is None and agreed == ABSENT):
+        if _is_remembered(agreed, item):
             result[item.resource] = agreed
     return result
+
+
+def _is_remembered(agreed: State, item: Judged) -> bool:
+    match agreed:
+        case Present():
+            return True
+        case Undeclared():
+            return item.watched and not is_whole(item.resource)
+        case Unknown():
+            return False
+    return item.desired is not None
+
+
+def _filled(item: Judged) -> State:
+    if kind_of(item.resource) in FILE_KINDS or not isinstance(item.head, Present):
+        return item.head
+    undeclared = item.live.data if isinstance(item.live, Present) else {}
+    return Present({**{k: v for k, v in undeclared.items() if k not in item.attributes}, **item.head.data})
 
 
 def counts(judged: Iterable[Judged]) -> dict[str, int]:
     """How many resources have each verdict, and how many of them an ignore rule hides."""
     result = {verdict.value: 0 for verdict in Verdict if verdict is not Verdict.UNMANAGED} | {"hidden": 0}
     for item in judged:
-        if item.verdict is Verdict.UNMANAGED:
+        if item.verdict is Verdict.UNMANAGED or not item.counted:
             continue
         if item.hidden and item.verdict is not Verdict.IN_SYNC:
             result["hidden"] += 1

@@ -3,7 +3,7 @@
 `base` is the last agreed state, `head` what the definition says now, `live` what the host has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,11 +41,20 @@ _TABLE: dict[tuple[bool, bool, bool], Judgement] = {
 }
 
 
-def judge(base: State, head: State, live: State, attributes: Iterable[str]) -> Judgement:
+def judge(
+    base: State,
+    head: State,
+    live: State,
+    attributes: Iterable[str],
+    *,
+    optional: Collection[str] = (),
+) -> Judgement:
     """The verdict for one resource.
 
     `attributes` are those the definition declares; live and base are projected onto them first. Where head is
-    absent nothing is declared to project onto, so base and live are compared in all that base has.
+    absent nothing is declared to project onto, so base and live are compared in all that base has. `optional`
+    are attributes that a state only has where there is something to say (an ACL): base without one had none,
+    which is something else than base that does not know.
     """
     if isinstance(head, Undeclared):
         return Judgement(Verdict.UNMANAGED, "the definition no longer says anything about it")
@@ -61,16 +70,18 @@ def judge(base: State, head: State, live: State, attributes: Iterable[str]) -> J
     if isinstance(base, Undeclared):
         return _newly_declared(head, live)
     if isinstance(base, Present) and isinstance(head, Present) and isinstance(live, Present):
-        return _judge_attributes(base, head, live, attributes)
+        return _judge_attributes(base, head, live, attributes, frozenset(optional))
     base = project(base, attributes)
     return _TABLE[live == base, live == head, base == head]
 
 
-def _judge_attributes(base: Present, head: Present, live: Present, attributes: frozenset[str]) -> Judgement:
+def _judge_attributes(
+    base: Present, head: Present, live: Present, attributes: frozenset[str], optional: frozenset[str]
+) -> Judgement:
     """All three exist. Attributes that base does not know are newly declared: for them base is undeclared."""
     if live == head:
         return _TABLE[project(base, attributes) == live, True, project(base, attributes) == head]
-    known = attributes & base.data.keys()
+    known = attributes & (base.data.keys() | optional)
     agreed, said, seen = (project(state, known) for state in (base, head, live))
     judgement = _TABLE[seen == agreed, seen == said, agreed == said]
     new = attributes - known

@@ -58,6 +58,10 @@ class Occurrence(Record):
     live = models.JSONField()
     attributes = models.JSONField(default=list)
     evidence = models.JSONField(default=dict)  # mtime, ctime, size … as the host told
+    # Nobody declared it: base and head are what was there at the first look.
+    watched = models.BooleanField(default=False)
+    # What was taken out of its live state because it looked like a secret: compared, and never folded back.
+    redactions = models.PositiveIntegerField(default=0)
     attribution = models.JSONField(default=dict)  # who it probably was: drift.services.attribution
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

@@ -163,6 +163,8 @@ def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: dat
         "live": to_json(item.live),
         "attributes": sorted(item.attributes),
         "evidence": dict(look.observation.evidence.get(item.resource, {})),
+        "watched": item.watched,
+        "redactions": look.observation.redacted.get(item.resource, 0),
         "last_seen_at": look.started_at,
         **attributed(item=item, look=look, before_at=before_at),
     }

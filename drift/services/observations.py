@@ -178,5 +178,5 @@ def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | Non
     }
 
 
-        if item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)
+        if item.counted and item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)
     )

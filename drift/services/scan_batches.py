@@ -193,7 +193,8 @@ def _target(host: Host, against: Against, moved: Moved) -> Target:
 
 
 def _question(against: Against) -> Question:
-    """What is declared, and no more; all of what should be gone, and of secrets, whose content is compared too."""
+    """What is declared, and no more, and all of each watched kind; all of what should be gone, and of secrets, whose
+    content is compared too."""
     desired = against.desired
     resources = {
         name: None if isinstance(want.state, Absent) or want.how == "secret" else frozenset(want.attributes)
@@ -204,6 +205,7 @@ def _question(against: Against) -> Question:
         tuple(desired.exhaustive),
         secret_paths=against.definition.secret_paths,
         secret_files=frozenset(desired.secret_paths),
+        watched=frozenset(desired.watched),
     )
         watched=frozenset(desired.watched),
         secret_contents=frozenset(

@@ -198,3 +198,50 @@ def test_a_finding_ends_only_with_its_last_occurrence() -> None:
 def test_undeclared_is_never_kept_as_base() -> None:
     judged = evaluate(base={}, desired=desired(motd=A), observation=seen({"file:/etc/motd": ABSENT}))
     assert judged[0].base == UNDECLARED and next_base({}, judged) == {}
+
+
+def with_acl(state: Present, *acl: str) -> Present:
+    return Present({**state.data, "acl": list(acl)})
+
+
+def implying(state: State, *, declares_acl: bool = False) -> DesiredManifest:
+    """/etc/motd as the definition gives it: what it doesn't say about access control lists is that there are none."""
+    declared = frozenset({"type", "sha256"}) | ({"acl"} if declares_acl else frozenset())
+    implied = frozenset({"acl", "capabilities"}) - declared
+    want = DesiredResource("file:/etc/motd", state, declared, ORIGIN, implied=implied)
+    return DesiredManifest({want.resource: want})
+
+
+def test_an_access_control_list_on_a_declared_file_is_drift_and_no_conflict() -> None:
+    judged = evaluate(
+        base={"file:/etc/motd": A},
+        desired=implying(A),
+        observation=seen({"file:/etc/motd": with_acl(A, "user:ana:rw-")}),
+    )
+    assert verdicts(judged) == {"file:/etc/motd": "drifted"}
+
+
+def test_a_base_without_access_control_lists_had_none() -> None:
+    judged = evaluate(
+        base={"file:/etc/motd": A}, desired=implying(A), observation=seen({"file:/etc/motd": A})
+    )
+    assert verdicts(judged) == {"file:/etc/motd": "in sync"}
+    assert next_base({"file:/etc/motd": A}, judged) == {"file:/etc/motd": A}
+
+
+def test_taking_an_agreed_access_control_list_away_is_drift_and_declaring_it_proves_a_finding() -> None:
+    live = with_acl(A, "user:ana:rw-")
+    declared = implying(live, declares_acl=True)
+    folded = evaluate(
+        base={"file:/etc/motd": A}, desired=declared, observation=seen({"file:/etc/motd": live})
+    )
+    assert occurrence_outcome(folded[0], finding_state="committed") == "proven"
+    base = next_base({"file:/etc/motd": A}, folded)
+    taken = evaluate(base=base, desired=declared, observation=seen({"file:/etc/motd": A}))
+    assert verdicts(taken) == {"file:/etc/motd": "drifted"}
+
+
+def test_declaring_an_access_control_list_that_is_not_there_yet_waits_for_a_push() -> None:
+    wanted = implying(with_acl(A, "user:ana:rw-"), declares_acl=True)
+    judged = evaluate(base={"file:/etc/motd": A}, desired=wanted, observation=seen({"file:/etc/motd": A}))
+    assert verdicts(judged) == {"file:/etc/motd": "pending"}

@@ -3,16 +3,18 @@
 #   make demo   everything, with a demonstration fleet and an outage under way   (RESET=1 starts over)
 #   make up     a single-node service for evaluation, data in var/               (PORT, BIND, DATA_DIR, DATABASE_URL, REDIS_URL, DEFINITION_URL)
 #   make test   the whole suite                                                  (REQUIRE_ALL=1, ARGS="-k name")
+#   make hosts  real Debian hosts, until Ctrl-C; needs root                      (N=3)
 #   make check  format, lint, types, import contracts, migrations, OpenAPI, docs in step
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+N ?= 3
 export PORT BIND DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up engines manage keys test check format docs lock venv venv-dev clean
+.PHONY: help demo up engines manage keys test hosts check format docs lock venv venv-dev clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,6 +40,10 @@ keys: venv
 
 test: venv-dev
 	@$(PY) -m config.launch exec -- $(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+
+# Real machines with systemd and sshd, as the tests have them (tests/hosts/machines.py), to try things on.
+hosts: venv
+	@$(PY) -m tests.hosts --die-with-parent $(N)
 
 check: venv-dev
 	@$(PY) -m config.check

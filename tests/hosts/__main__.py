@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 
+from config.child import signal_when_parent_dies
 from tests.hosts.image import CannotMake, Image
 from tests.hosts.machines import Yard, names
 from tests.hosts.possible import missing
@@ -14,8 +15,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hosts", description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=3, help="how many")
     parser.add_argument("--prefix", default="h", help="what their names begin with")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when who started this ends")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if asked.die_with_parent:
+        signal_when_parent_dies(signal.SIGTERM)
     if reason := missing():
         print(f"Real hosts can't run here: {reason}.", file=sys.stderr)
         return 1

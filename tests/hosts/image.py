@@ -132,15 +132,22 @@ class Image:
                 used.unlink()
 
     def _make(self) -> None:
-        making = Path(tempfile.mkdtemp(prefix="making-", dir=self.cache))
-        making.chmod(0o755)
         archive = apt_source()
         if archive is None:
             raise CannotMake(f"no Debian archive is named in {APT}")
+        making = Path(tempfile.mkdtemp(prefix="making-", dir=self.cache))
+        try:
+            self._fill(making, archive)
+            making.rename(self._place)
+        except BaseException:
+            remove_tree(making)
+            raise
+
+    def _fill(self, making: Path, archive: str) -> None:
+        making.chmod(0o755)
         run_apart(["debootstrap", "--variant=minbase", f"--include={INSTALLED}", SUITE, str(making), archive])
         self._fetch_offered(making, archive)
         run_apart(["sh", "-c", FINISH, "finish", str(making)])
-        making.rename(self._place)
 
     def _fetch_offered(self, root: Path, archive: str) -> None:
         """The packages for the repository inside, as the archive's index (checked by debootstrap) has them."""

@@ -49,7 +49,7 @@ class Slot:
         return f"{network}{4 * place + 1}", f"{network}{4 * place + 2}"
 
     def control_groups(self, place: int) -> list[Path]:
-        """The host's own groups, made. Without, systemd in one host would count, and end, another's processes."""
+        """The host's own groups, made. Without, systemd in one host would take another's processes for its own."""
         made = [parent / f"foldback-{self.machine(place)}" for parent in control_group_parents()]
         for group in made:
             group.mkdir(exist_ok=True)

@@ -1,121 +1,27 @@
 """The real collector, run by real shells with real tools, on trees in temporary folders."""
 
-import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deployments.collector.protocol import Collection, Limits, Observation, Question
+from deployments.collector.protocol import Collection, Limits, Question
 from deployments.collector.wire import Ask, program_input, split_answer
-from deployments.core.states import ABSENT, Present, State, Unknown
+from deployments.core.states import ABSENT, Present, Unknown
 from tests.fake_host import FakeHost
-
-NONCE = "n0123456789abcdef"
-KEY = b"k" * 32
-GNU_PATH = "/usr/bin:/bin"
-NOBODY = 65534
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def everything(resource: str, state: State) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Userland:
-    """A shell and the tools it finds."""
-
-    name: str
-    shell: tuple[str, ...]
-    path: str
-    root: str = ""
-    user: int | None = None
-
-    def run(self, program: bytes, **environment: str) -> "subprocess.CompletedProcess[bytes]":
-        env = {"PATH": self.path, "FOLDBACK_ROOT": self.root, **environment}
-        if self.user is None:
-            return subprocess.run(self.shell, input=program, capture_output=True, env=env, timeout=60)
-        return subprocess.run(
-            self.shell,
-            input=program,
-            capture_output=True,
-            env=env,
-            timeout=60,
-            user=self.user,
-            group=self.user,
-            extra_groups=(),
-        )
-
-    def look(self, question: Question, **options: Any) -> Observation:
-        collection = Collection(question, nonce=NONCE, hmac_key=options.pop("hmac_key", KEY), **options)
-        while (program := collection.send()) is not None:
-            sent = time.time()
-            done = self.run(program)
-            assert done.stderr == b""
-            collection.receive(done.stdout, None, exit_status=done.returncode, times=(sent, time.time()))
-        return collection.result()
-
-    def at(self, root: Path) -> "Userland":
-        return replace(self, root=str(root))
-
-
-@pytest.fixture(scope="session")
-def busybox_path() -> Iterator[str]:
-    """A folder with BusyBox under all of its names, which other users may enter."""
-    binary = shutil.which("busybox")
-    if binary is None:
-        pytest.skip("no BusyBox (apt install busybox)")
-    folder = Path(tempfile.mkdtemp(prefix="foldback-busybox-"))
-    folder.chmod(0o755)
-    for applet in subprocess.run(
-        [binary, "--list"], capture_output=True, text=True, check=True
-    ).stdout.split():
-        (folder / applet).symlink_to(binary)
-    yield str(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["dash", "bash", "bash --posix", "busybox"])
-def userland(request: pytest.FixtureRequest) -> Userland:
-    if request.param == "busybox":
-        path = request.getfixturevalue("busybox_path")
-        return Userland("busybox", (f"{path}/sh", "-s"), path)
-    shell, *options = request.param.split()
-    found = shutil.which(shell)
-    if found is None:
-        pytest.skip(f"no {shell}")
-    return Userland(request.param, (found, *options, "-s"), GNU_PATH)
-
-
-@pytest.fixture
-def tree() -> Iterator[Path]:
-    """An empty root that other users may enter, unlike pytest's own folders."""
-    root = Path(tempfile.mkdtemp(prefix="foldback-tree-"))
-    root.chmod(0o755)
-    (root / "etc").mkdir()
-    yield root
-    for directory, names, _ in os.walk(root):  # from above: what is shut is opened before it is entered
-        for name in names:
-            if not os.path.islink(os.path.join(directory, name)):
-                os.chmod(os.path.join(directory, name), 0o755)
-    shutil.rmtree(root)
-
-
-def as_ordinary_user(userland: Userland) -> Userland:
-    """Somebody to whom permissions mean something."""
-    return replace(userland, user=NOBODY) if os.geteuid() == 0 else userland
-
+from tests.hosts.userlands import (
+    GNU_PATH,
+    KEY,
+    NONCE,
+    USUAL,
+    Userland,
+    as_ordinary_user,
+    everything,
+    sha256,
+)
 
 AWKWARD = [
     "plain",
@@ -300,8 +206,7 @@ def test_a_missing_tool_is_unknown_by_its_name(
         found_at = shutil.which(name, path=userland.path)
         assert found_at is not None
         (bin_path / name).symlink_to(found_at)
-    # The collector adds the usual directories to PATH; here they must stay empty.
-    program_of = Userland("bare", userland.shell, str(bin_path), str(tree))
+    program_of = Userland("bare", userland.shell, str(bin_path), str(tree), alone=True)
     collection = Collection(
         Question.of(["file:/etc/a", "file:/etc/no"], ["/etc"]),
         nonce=NONCE,
@@ -309,9 +214,8 @@ def test_a_missing_tool_is_unknown_by_its_name(
         wanted=everything,
     )
     while (program := collection.send()) is not None:
-        bare = program.replace(b":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", b"")
-        assert bare != program
-        collection.receive(program_of.run(bare).stdout)
+        assert USUAL in program
+        collection.receive(program_of.run(program).stdout)
     found = collection.result()
     if tool == "sha256sum":
         assert found.states["file:/etc/a"] == Unknown("tool missing: sha256sum")
@@ -447,7 +351,7 @@ def test_a_listing_is_cut_at_its_limit_on_the_host(userland: Userland, tree: Pat
             sizes.append(len(done.stdout))
             return done
 
-    measuring = Measuring(userland.name, userland.shell, userland.path, str(tree))
+    measuring = Measuring(userland.name, userland.shell, userland.path, str(tree), alone=userland.alone)
     found = measuring.look(Question.of(["file:/etc/1"], ["/etc"]), limits=Limits(entries=20))
     assert found.listed == {"/etc": "over limit: more than 20 entries"}
     assert set(found.states) == {"file:/etc/1"}

@@ -35,6 +35,33 @@ def test_eight_hosts_boot_each_with_a_name_a_key_and_an_address_of_its_own(
         assert machine.run("dpkg-query -W -f '${db:Status-Status}' nginx-light") == "installed"
 
 
+def test_what_is_done_on_one_host_is_done_on_no_other(debian_hosts: Callable[..., list[Machine]]) -> None:
+    one, other = debian_hosts("web-1", "web-2")
+    one.as_person("ana", "sudo systemctl mask --now nginx cron; sudo sysctl -qw net.core.somaxconn=77")
+    look = "systemctl is-active nginx cron; systemctl is-enabled cron; sysctl -n net.core.somaxconn"
+    assert one.run(look) == "inactive\ninactive\nmasked\n77\n"
+    assert other.run(look).replace("\n4096\n", "\n…\n") == "active\nactive\nenabled\n…\n"
+
+
+def test_what_a_person_does_there_is_recorded_as_on_any_host(
+    debian_hosts: Callable[..., list[Machine]],
+) -> None:
+    [host] = debian_hosts("web-1")
+    host.as_person("ana", "sudo apt-get install -y hello=2.10-3 at && sudo apt-mark hold hello")
+    host.as_person("ben", "sudo apt-get remove -y less && sudo visudo -c")
+    assert (
+        host.run("dpkg-query -W -f '${Version} ${db:Status-Abbrev}' hello; apt-cache policy hello")
+        > "2.10-3 hi"
+    )
+    assert host.run("systemctl is-active atd; command -v less", check=False) == "active\n"
+    history = host.run("cat /var/log/apt/history.log")
+    assert "Requested-By: ana (1000)\nInstall: hello" in history
+    assert "Requested-By: ben (1001)\nRemove: less" in history
+    assert {line.split()[0] for line in host.run("last --nohostname").splitlines()[:2]} == {"ana", "ben"}
+    sudo = host.run("journalctl --no-pager --output=cat _COMM=sudo")
+    assert "USER=root ; COMMAND=/usr/bin/apt-mark hold hello" in sudo
+
+
 def test_what_ana_edits_and_deletes_by_hand_is_found_and_a_host_that_is_cut_off_is_unknown(
     real_fleet: Callable[..., RealFleet], db: None, settings: Any, tmp_path: Any
 ) -> None:

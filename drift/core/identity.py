@@ -2,7 +2,8 @@
 
 Host-specific values are replaced by placeholders first, so that one edit to a rendered file on seven hosts is
 one finding. The change is kept as the lines removed and added, not as whole contents, so that hosts on
-different revisions of a file still share a finding when the edit is the same.
+different revisions of a file still share a finding when the edit is the same. So it is with lists and drop-ins
+of other kinds (see `value_changes`).
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from typing import Any
 
 from deployments.core.line_opcodes import opcodes
 from deployments.core.states import Absent, Present, State, canonical_json
+from drift.core.value_changes import value_changes
+from drift.core.watched import FILE_KINDS, compared_attributes, kind_of
 from inventory.core.host_view import HostView
 
 CONTENT = ("sha256", "hmac")
@@ -43,13 +46,15 @@ def drift_change(
     text is not known (binary, over the cap, secret), or only a redacted secret differs, contents are told apart by
     their digests.
     """
-    summary: dict[str, Any] = {"kind": _kind(base, live), "attributes": _attributes(base, live, attributes)}
+    placeholders = _placeholders(host, template_values)
+    summary: dict[str, Any] = {"kind": _kind(base, live)}
+    summary |= _values(resource, base, live, attributes, placeholders)
     if base_text is not None and live_text is not None and _content(base) != _content(live):
-        hunks = _hunks(base_text, live_text, _placeholders(host, template_values))
+        hunks = _hunks(base_text, live_text, placeholders)
         # No line differs in what may be shown: a secret does, and the keyed digests tell which.
         summary |= {"hunks": hunks} if hunks else {"content": [_content(base), _content(live)]}
     elif base_text is None and live_text is not None and isinstance(base, Absent):
-        summary["hunks"] = _hunks("", live_text, _placeholders(host, template_values))
+        summary["hunks"] = _hunks("", live_text, placeholders)
     elif _content(base) != _content(live):
         summary["content"] = [_content(base), _content(live)]
     digest = hashlib.sha256(canonical_json({"resource": resource, **summary}).encode()).hexdigest()
@@ -76,15 +81,31 @@ def _content(state: State) -> Any:
     )
 
 
-def _attributes(base: State, live: State, attributes: frozenset[str]) -> dict[str, list[Any]]:
-    """Attributes other than content that changed: name → [base, live]; nothing for a file that was deleted."""
+def _values(
+    resource: str,
+    base: State,
+    live: State,
+    attributes: frozenset[str],
+    placeholders: list[tuple[str, str, bool]],
+) -> dict[str, Any]:
+    """What changed beside the content; nothing of what was deleted. Of what was created, all that a host does not
+    change by itself."""
     if isinstance(live, Absent):
-        return {}
+        return {"attributes": {}}
     before, after = _data(base), _data(live)
-    names = sorted(attributes - set(CONTENT)) if before else sorted(set(after) - set(CONTENT))
-    return {
-        name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)
-    }
+    kind = kind_of(resource)
+    if not before:
+        names = set(after) if kind in FILE_KINDS else compared_attributes(kind) & set(after)
+    else:
+        names = set(attributes)
+
+    def told(text: str) -> str:
+        return text if kind in FILE_KINDS else _replace(text, placeholders, set())[0]
+
+    def hunks(old: str, new: str) -> list[dict[str, list[str]]]:
+        return _hunks(old, new, placeholders)
+
+    return value_changes(before, after, names - set(CONTENT), told=told, hunks=hunks)
 
 
 def _placeholders(host: HostView, template_values: Mapping[str, Any]) -> list[tuple[str, str, bool]]:

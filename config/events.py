@@ -20,6 +20,8 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
     "finding.unmanaged": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.retired": ["drift.services.decision_events.withdraw_moot_decisions"],
     "host.decommissioned": ["drift.services.retirement.retire_host"],
+    "host.reimaged": ["drift.services.retirement.restart_host"],
+    "host.enrolled": ["drift.services.host_keys.look_again"],
     "findings.committed": ["drift.services.scans.scan_for_proof"],
 }
 

@@ -16,6 +16,7 @@ from deployments.collector.protocol import Collection, Limits, Observation, Ques
 from deployments.collector.reasons import code_of, reason
 from deployments.core.states import State
 from deployments.transport.base import Session, Transport, TransportFailure
+from deployments.transport.host_keys import HostKey
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ class HostResult:
     """One host, looked at. "ok": everything is known; "partial": some is not; "unknown": nothing is, or no answer.
 
     `reason` says why it is not "ok"; the observation says it for each resource. `seconds` is how long it took, and
-    `ended_at` when that was, by the scan's clock: results may wait before they are taken.
+    `ended_at` when that was, by the scan's clock: results may wait before they are taken. `offered_key` is the
+    host key that was refused, where that is why.
     """
 
     target: Target
@@ -54,6 +56,7 @@ class HostResult:
     observation: Observation
     seconds: float
     ended_at: float
+    offered_key: HostKey | None = None
 
     @property
     def host(self) -> str:
@@ -131,7 +134,7 @@ async def look_at(target: Target, scan: Scan) -> HostResult:
     started = monotonic()
     attempt = 1
     while True:
-        observation = await _attempt(target, scan)
+        observation, offered = await _attempt(target, scan)
         # Only what never began is tried again: a second look at a host that misbehaves would cost as much.
         failure = code_of(observation.failure or "")
         if attempt >= scan.attempts or failure not in reasons.RETRYABLE or observation.facts:
@@ -139,7 +142,7 @@ async def look_at(target: Target, scan: Scan) -> HostResult:
         await asyncio.sleep(scan.backoff(attempt))
         attempt += 1
     status, why = judge(observation)
-    return HostResult(target, status, why, observation, monotonic() - started, scan.clock())
+    return HostResult(target, status, why, observation, monotonic() - started, scan.clock(), offered)
 
 
 def judge(observation: Observation) -> tuple[Status, str | None]:
@@ -153,7 +156,9 @@ def judge(observation: Observation) -> tuple[Status, str | None]:
     return ("unknown" if nothing else "partial"), whys[0]
 
 
-async def _attempt(target: Target, scan: Scan) -> Observation:
+async def _attempt(target: Target, scan: Scan) -> tuple[Observation, HostKey | None]:
+    """What was seen, and the host key that was refused."""
+    offered: HostKey | None = None
     given = {"wanted": target.wanted, "moved": target.moved}
     hooks: dict[str, Any] = {name: hook for name, hook in given.items() if hook is not None}
     try:
@@ -170,10 +175,11 @@ async def _attempt(target: Target, scan: Scan) -> Observation:
             collection.fail(reasons.TIMED_OUT)
         except TransportFailure as failure:
             collection.fail(failure.reason)
-        return collection.result()
+            offered = failure.offered
+        return collection.result(), offered
     except Exception as error:  # one bad host, or a fault of ours, must not end the others
         logger.exception("looking at %s failed", target.host)
-        return unknown_observation(target.question, reason(reasons.INTERNAL, type(error).__name__))
+        return unknown_observation(target.question, reason(reasons.INTERNAL, type(error).__name__)), None
 
 
 async def _rounds(collection: Collection, session: Session, scan: Scan) -> None:

@@ -42,7 +42,7 @@ FINDING = Lifecycle(
         "waived": "accepted until a date; it opens again by itself",
         "vanished": "gone from the hosts without a decision",
         "unmanaged": "the definition no longer says anything about the resource",
-        "retired": "its last host was decommissioned",
+        "retired": "its last host was decommissioned, or installed anew",
         "superseded": "edited further: a newer finding stands in its place",
     },
 )

@@ -6,6 +6,8 @@ from drift.core.evaluation import Judged
 from drift.core.lifecycles import FINDING
 from drift.core.verdict import Verdict
 
+RETIRED, REIMAGED = "retired", "re-imaged"
+
 
 def occurrence_outcome(item: Judged, *, finding_state: str) -> str | None:
     """What an open occurrence becomes when its resource is no longer out of band.
@@ -32,7 +34,8 @@ _ORDER = (
     ("superseded", "supersede"),
     ("vanished", "vanish"),
     ("unmanaged", "unmanage"),
-    ("retired", "retire"),
+    (RETIRED, "retire"),
+    (REIMAGED, "retire"),
 )
 
 

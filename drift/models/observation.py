@@ -45,6 +45,7 @@ class HostState(models.Model):
     status = models.CharField(max_length=16)  # of the last try: ok, partial, unknown
     reason = models.CharField(max_length=200, blank=True)
     counts = models.JSONField(default=dict)  # verdict → resources, of the last real look
+    reimaged_at = models.DateTimeField(null=True)  # the host's re-image from which all this counts
 
 
 class HostHistory(Record):

@@ -16,11 +16,14 @@ from deployments.core.definition.model import Definition, DesiredManifest
 from deployments.core.states import State
 from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
+from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.verdict import OUT_OF_BAND, Verdict
 from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
-from drift.services.findings import update_findings
 from drift.services.contents import hmac_key
+from drift.services.findings import update_findings
+from drift.services.host_keys import judge_key_of, record_refused_key
 from drift.services.manifests import load_states, store_manifest, store_text
+from drift.services.retirement import begin_again
 from inventory.core.host_view import HostView
 from inventory.models import Host
 
@@ -37,6 +40,7 @@ class Look:
     reason: str
     detail: str
     observation: Observation
+    offered_key: str = ""  # the fingerprint of a host key that was refused
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
         )
         if HostScan.objects.filter(scan=scan, host=look.host).exists():
             return
+        begin_again(host=host, state=state)
         is_news = state.tried_at is None or state.tried_at <= look.started_at
         if host.state != Host.ACTIVE:
             look = _not_used(look, reasons.DECOMMISSIONED, "it was decommissioned meanwhile")
@@ -69,6 +74,12 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
         judged: list[Judged] = []
         if look.status != "unknown":
             judged = _record_observation(host, state, look, against)
+        refused_key = (
+            is_news
+            and look.status == "unknown"
+            and host.version == look.host.version
+            and record_refused_key(look=look, against=against, state=state)
+        )
         if is_news:
             HostState.objects.filter(pk=state.pk).update(
                 status=look.status, reason=look.reason[:200], tried_at=look.started_at
@@ -83,7 +94,7 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
             revision=against.revision,
             manifest_id=state.observed_id if judged else None,
             counts=counts(judged) if judged else {},
-            seen=_seen(look) if judged else [],
+            seen=_seen(look) if judged or refused_key else [],
         )
         count_items(claim=claim, done=1)
 
@@ -145,11 +156,26 @@ def _record_observation(host: Host, state: HostState, look: Look, against: Again
     state.revision, state.observed_at, state.counts = against.revision, look.started_at, counts(judged)
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
     _replace_verdicts(look, judged)
-    update_findings(look=look, against=against, judged=judged, before_at=before_at)
+    key = judge_key_of(look, seen_before=True)
+    update_findings(
+        look=look, against=against, judged=[*judged, key] if key else judged, before_at=before_at
+    )
     facts = {**host.facts, **look.observation.facts}
     if facts != host.facts:
         Host.objects.filter(pk=host.pk).update(facts=facts)
     return judged
+
+
+def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | None:
+    """Base, its digests in the form that this look has them: what was bare may be known to hold a secret by now."""
+    key = hmac_key()
+    if base is None or key is None:
+        return base
+    live = look.observation.states
+    return {
+        resource: in_the_same_form(state, live[resource], key) if resource in live else state
+        for resource, state in base.items()
+    }
 
 
 def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
@@ -166,17 +192,5 @@ def _replace_verdicts(look: Look, judged: list[Judged]) -> None:
             since=since.get((item.resource, item.verdict.value), look.started_at),
         )
         for item in judged
-def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | None:
-    """Base, its digests in the form that this look has them: what was bare may be known to hold a secret by now."""
-    key = hmac_key()
-    if base is None or key is None:
-        return base
-    live = look.observation.states
-    return {
-        resource: in_the_same_form(state, live[resource], key) if resource in live else state
-        for resource, state in base.items()
-    }
-
-
         if item.counted and item.verdict not in (Verdict.IN_SYNC, Verdict.UNMANAGED)
     )

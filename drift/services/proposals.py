@@ -15,6 +15,7 @@ from deployments.core.definition.placement import Placement, placements
 from deployments.queries.definitions import head_revision, repository
 from deployments.repository import CannotRebase, UnknownRevision
 from drift.core.folded import effect_to_json, refuse_unsafe_edits
+from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.proposals import Proposal, edits_from_json
 from drift.models import Decision, Finding
 from drift.models.decision import FOLD_BACK
@@ -32,6 +33,7 @@ class PlacementPreview:
 
 def placements_for(finding: Finding) -> tuple[str, list[PlacementPreview]]:
     """The head, and every way to fold one finding back there, most recommended first, unsafe ones with the reason."""
+    _refuse_host_keys([finding])
     ground = stand_on(head_revision(), [finding])
     found = placements(ground.definition, ground.files, ground.changes[finding.reference], ground.views)
     previews = []
@@ -57,6 +59,7 @@ def prepare_fold_back(
     `edits` (path → text, None deletes) a person says it instead; then it is allowed that not every occurrence
     becomes as it is live, and the proposal says which. Raises Unprocessable with what stands in the way.
     """
+    _refuse_host_keys(findings)
     ground = stand_on(head_revision(), findings)
     if edits is not None:
         written = _by_hand(ground, edits)
@@ -133,6 +136,16 @@ def _by_hand(ground: Ground, edits: Mapping[str, str | None]) -> dict[str, bytes
             "/edits: they change nothing.", errors=[FieldError("/edits", "every file is like this already")]
         )
     return changed
+
+
+def _refuse_host_keys(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.resource == HOST_KEY:
+            detail = f"{finding} is a host key, which is pinned and not defined"
+            raise Unprocessable(
+                f"{detail}. If the new key is right, enrol the host anew; if it was installed anew, say so (re-image).",
+                errors=[FieldError("/findings", detail)],
+            )
 
 
 def has_conflict(finding: Finding) -> bool:

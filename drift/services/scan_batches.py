@@ -28,7 +28,7 @@ from deployments.collector.reasons import code_of
 from deployments.core.content_digests import is_keyed
 from deployments.core.definition.model import DefinitionError, DesiredManifest, DesiredResource
 from deployments.core.states import Absent, Present, State
-from deployments.queries.definitions import definition_at, desired_for, head_revision, repository
+from deployments.queries.definitions import definition_at, head_revision, repository
 from deployments.transport.base import Transport, TransportFailure
 from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
@@ -206,20 +206,18 @@ def _question(against: Against) -> Question:
         secret_paths=against.definition.secret_paths,
         secret_files=frozenset(desired.secret_paths),
         watched=frozenset(desired.watched),
-    )
-        watched=frozenset(desired.watched),
         secret_contents=frozenset(
             digest
             for want in desired.resources.values()
             if is_keyed(_sha256(want.state) or "") and (digest := _wanted_sha256(want))
         ),
+    )
 
 
 def _sha256(state: State) -> str | None:
     return state.data.get("sha256") if isinstance(state, Present) else None
 
 
-class WantedByDigest:
 def _wanted_sha256(want: DesiredResource) -> str | None:
     """What the host's own digest of the declared content would be; only ever kept in memory."""
     declared = _sha256(want.state)
@@ -228,6 +226,7 @@ def _wanted_sha256(want: DesiredResource) -> str | None:
     return declared
 
 
+class WantedByDigest:
     """Content is fetched where it is not what the definition says; of undeclared entries always."""
 
     def __init__(self, expected: dict[str, str | None]) -> None:
@@ -251,4 +250,5 @@ def _look(host: Host, result: HostResult) -> Look:
         reason=code_of(result.reason or ""),
         detail=result.reason or "",
         observation=result.observation,
+        offered_key=result.offered_key.fingerprint if result.offered_key else "",
     )

@@ -66,6 +66,8 @@ def evaluate(
     declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
     files = {name for name in observation.states if kind_of(name) in FILE_KINDS}
     for resource in {*files, *still_open, *_remembered(base, desired)} - judged.keys():
+        if kind_of(resource) not in KIND_TO_SECTION:
+            continue  # what no definition says anything about (a host's key) is judged elsewhere
         if kind_of(resource) not in FILE_KINDS:
             # Not watched any more, or compared as a file now. While its kind can't be seen it stays as it is.
             if kind_of(resource) in watch.judged_kinds or kind_of(resource) not in watch.kinds:

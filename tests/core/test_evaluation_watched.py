@@ -313,3 +313,7 @@ def test_one_name_in_two_kinds_is_two_resources() -> None:
 
 def rules(*lines: str) -> Present:
     return Present({"rules": list(lines)})
+
+
+def test_what_no_definition_can_declare_is_left_to_whoever_judges_it() -> None:
+    assert look({}, definition(watching=()), {}, still_open=("host_key:ssh",))[2] == []

@@ -1,34 +1,58 @@
 """Manifests, stored once for all hosts that are alike.
 
-A manifest is a list of chunks; a resource's chunk follows from the hash of its id, so that one changed
-resource changes one chunk and the other fifteen stay shared with every host that has them.
+A manifest is a list of chunks; a resource's chunk follows from its kind and the hash of its id, so that one changed
+resource changes one chunk and the others stay shared with every host that has them. Hosts that differ in one
+package still share all their services, and nearly all of their packages.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common import clock
 from deployments.core.states import State, canonical_json, from_json, to_json
+from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Blob, Chunk, Manifest
 
 _BUCKETS = 16
+_ENTRIES = (
+    32  # as many of a kind as a chunk has about, so that what one change costs does not grow with the kind
+)
+_MOST_BUCKETS = 256
 
 
 def store_manifest(states: Mapping[str, State]) -> Manifest:
     """The manifest with these states; rows that exist already are shared."""
-    buckets: dict[int, dict[str, Any]] = defaultdict(dict)
-    for resource, state in states.items():
-        buckets[hashlib.sha256(resource.encode()).digest()[0] % _BUCKETS][resource] = to_json(state)
-    chunks = [Chunk(digest=_digest(buckets[bucket]), states=buckets[bucket]) for bucket in sorted(buckets)]
+    chunks = [Chunk(digest=_digest(states), states=states) for states in _chunks(states)]
     manifest = Manifest(
         digest=_digest([chunk.digest for chunk in chunks]), chunks=[chunk.digest for chunk in chunks]
     )
     if not Manifest.objects.filter(pk=manifest.digest).exists():
-        Chunk.objects.bulk_create(chunks, ignore_conflicts=True)
+        known = set(Chunk.objects.filter(pk__in=manifest.chunks).values_list("pk", flat=True))
+        Chunk.objects.bulk_create(
+            [chunk for chunk in chunks if chunk.digest not in known], ignore_conflicts=True
+        )
         Manifest.objects.bulk_create([manifest], ignore_conflicts=True)
     return manifest
+
+
+def _chunks(states: Mapping[str, State]) -> Iterator[dict[str, Any]]:
+    """Things of the file system together in sixteen; every other kind in a power of two that suits its number, so
+    that a package more or less does not deal them out anew."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for resource in states:
+        kind = kind_of(resource)
+        groups["" if kind in FILE_KINDS else kind].append(resource)
+    for kind in sorted(groups):
+        count = (
+            _BUCKETS if not kind else min(_MOST_BUCKETS, 1 << (len(groups[kind]) // _ENTRIES).bit_length())
+        )
+        buckets: dict[int, dict[str, Any]] = defaultdict(dict)
+        for resource in groups[kind]:
+            first = int.from_bytes(hashlib.sha256(resource.encode()).digest()[:1])
+            buckets[first % count][resource] = to_json(states[resource])
+        yield from (buckets[bucket] for bucket in sorted(buckets))
 
 
 def load_states(manifest: Manifest | None) -> dict[str, State] | None:

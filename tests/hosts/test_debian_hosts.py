@@ -1,12 +1,15 @@
 """Real Debian hosts, and what Foldback sees of them over real SSH with the real collector."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from drift.models import Finding
 from tests.definitions import Repository, path_settings
+from tests.factories import person, token
 from tests.hosts.fleet import RealFleet
 from tests.hosts.machines import Machine
 
@@ -18,6 +21,13 @@ DEFINITION = {
         '  /etc/cron.d/report: {content: "0 6 * * * root /bin/true\\n", mode: "0644"}\n'
     ),
 }
+
+
+@pytest.fixture
+def definition(db: None, settings: Any, tmp_path: Path) -> Repository:
+    for name, value in path_settings(tmp_path).items():
+        setattr(settings, name, value)
+    return Repository(DEFINITION)
 
 
 def test_eight_hosts_boot_each_with_a_name_a_key_and_an_address_of_its_own(
@@ -63,11 +73,8 @@ def test_what_a_person_does_there_is_recorded_as_on_any_host(
 
 
 def test_what_ana_edits_and_deletes_by_hand_is_found_and_a_host_that_is_cut_off_is_unknown(
-    real_fleet: Callable[..., RealFleet], db: None, settings: Any, tmp_path: Any
+    real_fleet: Callable[..., RealFleet], definition: Repository
 ) -> None:
-    for name, value in path_settings(tmp_path).items():
-        setattr(settings, name, value)
-    Repository(DEFINITION)
     fleet = real_fleet("web-1", "web-2", "db-1")
     fleet.register()
     for machine in fleet.machines.values():
@@ -90,3 +97,16 @@ def test_what_ana_edits_and_deletes_by_hand_is_found_and_a_host_that_is_cut_off_
 
     fleet["db-1"].reconnect()
     assert fleet.look("db-1")["db-1"].status == "ok"
+
+
+def test_hosts_that_cy_enrols_over_rest_are_looked_at_with_the_key_that_was_given(
+    real_fleet: Callable[..., RealFleet], definition: Repository, live_server: Any
+) -> None:
+    fleet = real_fleet("web-1", "db-1", roles={"db-1": ["db", "backup"]})
+    person("ben")  # who leads the team
+    headers = {"Authorization": f"Bearer {token('cy', role='admin')[1]}"}
+    with httpx.Client(base_url=f"{live_server.url}/api/v1", headers=headers) as cy:
+        fleet.register_over_rest(cy, user="ben")
+        assert cy.get("/hosts/db-1/").json()["roles"] == ["db", "backup"]
+    assert {row.status for row in fleet.look().values()} == {"ok"}
+    assert "session opened for user ben" in fleet["db-1"].run("journalctl --no-pager _COMM=sshd")

@@ -95,7 +95,7 @@ def _values(
     before, after = _data(base), _data(live)
     kind = kind_of(resource)
     if not before:
-        names = set(after) if kind in FILE_KINDS else compared_attributes(kind) & set(after)
+        names = set(after) if kind in FILE_KINDS else compared_attributes(kind, live) & set(after)
     else:
         names = set(attributes)
 

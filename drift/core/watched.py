@@ -44,12 +44,17 @@ def inside(path: str, directories: Collection[str]) -> str | None:
     return max(holding, key=len, default=None)
 
 
-def compared_attributes(kind: str) -> frozenset[str]:
-    """The attributes that count where nobody declared the entry: those that a host does not change by itself."""
+def compared_attributes(kind: str, *states: State) -> frozenset[str]:
+    """The attributes that count where nobody declared the entry: those that a host does not change by itself.
+
+    Of a kind that we don't know everything that `states` have.
+    """
     known = KINDS.get(kind)
+    if known is None:
+        return frozenset(name for state in states if isinstance(state, Present) for name in state.data)
     if isinstance(known, ListedKind) and known.compared is not None:
         return frozenset(known.compared)
-    return frozenset(known.attributes) if known is not None else frozenset()
+    return frozenset(known.attributes)
 
 
 class Watch:
@@ -69,7 +74,6 @@ class Watch:
             kind for kind in self.kinds if kind in self.agreed or self.incomplete(kind) is None
         )
         """Before its first complete look nothing of a kind is judged."""
-        self._compared = {kind: compared_attributes(kind) for kind in self.kinds}
         self._exhaustive = desired.exhaustive
         self._declared = desired.resources
         self._files = frozenset(
@@ -107,7 +111,6 @@ class Watch:
         """(judgement, base, live, attributes) of an entry. Its head is its base: nobody declared anything else."""
         kind = kind_of(resource)
         live = self._observation.state_of(resource)
-        attributes = self._compared[kind]
         if kind in self.agreed:
             before = self._base.get(resource, ABSENT)
         else:
@@ -115,7 +118,8 @@ class Watch:
         if isinstance(before, Undeclared | Unknown):  # there, and not yet seen: what is seen first is agreed
             before = UNDECLARED if isinstance(live, Unknown) else live
         if before == live:
-            return _SAME, before, live, attributes
+            return _SAME, before, live, frozenset()
+        attributes = compared_attributes(kind, before, live)
         if isinstance(live, Unknown):
             return Judgement(Verdict.UNKNOWN, live.reason), before, live, attributes
         was, now = self._without_files(resource, before), self._without_files(resource, live)

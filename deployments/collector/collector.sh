@@ -240,6 +240,61 @@ fb_read() {
     head -c "$1" "$path" 2>/dev/null
 }
 
+# --- texts of well-known files, for the verbs of kinds --------------------------------------------------------------
+
+# fb_seen FILE: whether it is a regular file that may be read. $why says why not: absent, denied, link (which could
+# lead out of a directory root) or odd (a FIFO or a device is never opened).
+fb_seen() {
+    why=absent up=$1
+    # It is absent where the nearest directory that is there may be searched. "./x" ends with ".".
+    until [ -e "$up" ] || [ -L "$up" ]; do up=${up%/*}; done
+    if [ -n "$root" ]; then
+        real=$(cd -P "${up%/*}" 2>/dev/null && printf '%s/' "$PWD")
+        case $real in "$root"/*) ;; *) why=link; return 1 ;; esac
+        [ ! -L "$up" ] || { why=link; return 1; }
+    fi
+    if [ "$up" != "$1" ]; then
+        [ ! -d "$up" ] || [ -x "$up" ] || why=denied
+    elif [ ! -e "$1" ]; then
+        : # a link to nothing
+    elif [ ! -f "$1" ]; then
+        why=odd
+    elif [ ! -r "$1" ]; then
+        why=denied
+    else
+        return 0
+    fi
+    return 1
+}
+
+# fb_text FILE: "f/FILE" and its text, or "x/FILE" and why not; nothing where it does not exist.
+fb_text() {
+    if fb_seen "$1"; then
+        printf 'f/%s\0' "$1"
+        head -c 262144 "$1" 2>/dev/null | tr '\000' '\001'
+        printf '\0'
+    elif [ "$why" != absent ]; then
+        printf 'x/%s\0%s\0' "$1" "$why"
+    fi
+}
+
+# fb_times FILE...: ends such a list with the entries of the files, for who wants to know when they were changed.
+fb_times() {
+    printf 'times/\0'
+    kept=$status
+    [ $# -eq 0 ] || ! fb_flavour || fb_entries "$@"
+    status=$kept
+}
+
+# fb_tool NAME COMMAND...: "t/NAME", what the command printed, its exit status and the beginning of what it complained of.
+fb_tool() {
+    printf 't/%s\0' "$1"
+    shift
+    { said=$("$@" 2>&1 >&3 3>&-); code=$?; } 3>&1
+    said=${said%%"$newline"*}
+    printf '\0%s %.200s\0' "$code" "$said"
+}
+
 # --- the call ---------------------------------------------------------------------------------------------------
 
 foldback() {

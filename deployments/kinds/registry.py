@@ -1,12 +1,24 @@
 """All kinds by name. A new kind is a module, a line here, and a survey that observes it."""
 
+from deployments.kinds.accounts import GROUPS, USERS
+from deployments.kinds.authorized_keys import AUTHORIZED_KEYS
 from deployments.kinds.base import Kind
 from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
 from deployments.kinds.listing import ListedKind
+from deployments.kinds.packages import PACKAGES
+from deployments.kinds.ports import PORTS
+from deployments.kinds.sudoers import SUDOERS
 from deployments.kinds.symlinks import SYMLINKS
 
-LISTED: tuple[ListedKind, ...] = ()
+LISTED: tuple[ListedKind, ...] = (
+    PACKAGES,
+    USERS,
+    GROUPS,
+    PORTS,
+    SUDOERS,
+    AUTHORIZED_KEYS,
+)
 """Kinds that a host lists whole, in the order in which people read them."""
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (FILES, DIRECTORIES, SYMLINKS, *LISTED)}
 SECTIONS: dict[str, Kind] = {kind.section: kind for kind in KINDS.values()}

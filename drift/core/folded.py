@@ -18,19 +18,18 @@ from deployments.core.definition.effect import (
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
-from deployments.core.definition.placement_model import path_of, undeclared_state
-from deployments.core.definition.render import desired_resource
+from deployments.core.definition.placement_model import undeclared_state
+from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.git_safety import UnsafeGitName, check_tree_path
 from deployments.core.redaction import redact
 from deployments.core.secret_shapes import PLACEHOLDER
-from deployments.core.states import State, Unknown, project, to_json
+from deployments.core.states import UNDECLARED, State, Unknown, project, to_json
 from drift.core.proposals import Edits
 from inventory.core.host_view import HostView
 
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]{0,100000}")
 SHOWN_RESOURCES = 500
 MAX_EDITS_BYTES = 1024 * 1024
-PATH_KINDS = ("file", "directory", "symlink")
 OUTCOMES = {
     CHANGED: "changed",
     ALREADY: "already_right",
@@ -40,16 +39,18 @@ OUTCOMES = {
 }
 
 
-def gives_live(definition: Definition, host: HostView, resource: str, live: State) -> bool:
-    """Whether the definition says of this path, as whatever kind of thing, exactly what is live on the host."""
-    path = path_of(resource)
-    for kind in PATH_KINDS:
-        desired = desired_resource(definition, host, f"{kind}:{path}")
-        if desired is not None:
-            if isinstance(desired.state, Unknown):
-                return False
-            return project(live, desired.attributes) == project(desired.state, desired.attributes)
-    return live == undeclared_state(exhaustive_directories(merge(definition, host)), path)
+def gives_live(
+    definition: Definition, host: HostView, resource: str, live: State, base: State = UNDECLARED
+) -> bool:
+    """Whether the definition says of this resource (of its path, as whatever kind of thing) exactly what is live on
+    the host. `base` is what counts for it where nobody declares it, and its kind is watched."""
+    desired = declared_at(definition, host, resource)
+    if desired is None:
+        exhaustive = exhaustive_directories(merge(definition, host))
+        return live == undeclared_state(resource, exhaustive, watched_kinds(definition), base)
+    if isinstance(desired.state, Unknown):
+        return False
+    return project(live, desired.compared) == project(desired.state, desired.compared)
 
 
 def hosts_of(change: Effect) -> set[str]:

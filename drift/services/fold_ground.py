@@ -92,7 +92,7 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
         f"{reference} on {occurrence.host.name}"
         for reference, live in sorted(ground.changes.items())
         for occurrence in live.occurrences
-        if not gives_live(after, occurrence.host, live.resource, occurrence.live)
+        if not gives_live(after, occurrence.host, live.resource, occurrence.live, occurrence.base)
     )
     bound = effect_digest(ground.files, edits, change)
     with_finding = {o.host.name for live in ground.changes.values() for o in live.occurrences}

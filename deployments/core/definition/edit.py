@@ -10,9 +10,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from deployments.core.definition.sections import SECTIONS
 from deployments.core.definition.yaml_format import frozen
 from deployments.core.definition.yaml_splice import Document
-from deployments.core.definition.yaml_tree import MAP, NULL, STR, CannotEdit, Frozen, Node, freeze, read_tree
+from deployments.core.definition.yaml_tree import (
+    MAP,
+    NULL,
+    SEQ,
+    STR,
+    CannotEdit,
+    Frozen,
+    Node,
+    freeze,
+    read_tree,
+)
 
 __all__ = [
     "CannotEdit",
@@ -38,12 +49,14 @@ class SetValue:
     """Make the value at `path` (keys from the root) `value`; what is missing on the way is made.
 
     `value` is text, a number, a boolean, None, or lists and mappings of these. With `new` the last key must
-    not be there yet, or be null.
+    not be there yet, or be null. `shorthand` is the attribute for which one value may stand in place of all
+    attributes: written so where it is the only one.
     """
 
     path: tuple[str, ...]
     value: Any
     new: bool = False
+    shorthand: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +70,18 @@ Operation = SetValue | RemoveValue
 
 
 def set_attribute(section: str, resource: str, attribute: str, value: Any) -> Operation:
-    return SetValue((section, resource, attribute), value)
+    return SetValue((section, resource, attribute), value, shorthand=_shorthand(section))
 
 
 def declare(section: str, resource: str, attributes: Mapping[str, Any]) -> Operation:
     """Declare a resource that this layer doesn't declare yet (or undeclares)."""
+    if attributes.keys() == {_shorthand(section)}:
+        return SetValue((section, resource), attributes[_shorthand(section)], new=True)
     return SetValue((section, resource), dict(attributes), new=True)
+
+
+def _shorthand(section: str) -> str:
+    return SECTIONS[section].shorthand if section in SECTIONS else ""
 
 
 def undeclare(section: str, resource: str) -> Operation:
@@ -112,6 +131,7 @@ def edit_bytes(content: bytes | None, operations: Sequence[Operation]) -> bytes:
 
 def _apply(text: str, operation: Operation) -> str:
     root, before = _parsed(text)
+    operation = _spelled_out(before, operation)
     document = Document(text, root)
     document.refuse_shared(operation.path)
     wanted = _intended(before, operation)
@@ -128,6 +148,22 @@ def _apply(text: str, operation: Operation) -> str:
     if not text.endswith("\n"):
         reason += " (it ends without a line break; add one)"
     raise CannotEdit(f"{' → '.join(operation.path)}: {reason}; edit the file by hand")
+
+
+def _spelled_out(before: Frozen, operation: Operation) -> Operation:
+    """The operation where one value stands, or may stand, for all attributes."""
+    if not isinstance(operation, SetValue) or not operation.shorthand:
+        return operation
+    *place, attribute = operation.path
+    tag, there = before
+    for key in place:
+        tag, there = dict(there).get((STR, key), (NULL, "")) if tag == MAP else (NULL, "")
+    if tag in (MAP, SEQ) or (tag == NULL and attribute != operation.shorthand):
+        return operation
+    value = operation.value
+    if attribute != operation.shorthand:
+        value = {operation.shorthand: there, attribute: value}
+    return SetValue(tuple(place), value)
 
 
 @lru_cache(maxsize=64)  # what one operation leaves is what the next begins with, and layers are tried in turn

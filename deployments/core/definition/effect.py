@@ -17,10 +17,12 @@ from deployments.core.definition.merge import layers_for, merge
 from deployments.core.definition.model import FILES, Attribute, Definition, Merged, MergedResource
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.patches import Edits, changed_lines
-from deployments.core.definition.placement_model import path_of, undeclared_state
-from deployments.core.definition.render import desired_resource
+from deployments.core.definition.placement_model import undeclared_state
+from deployments.core.definition.render import desired_resource, watched_kinds
 from deployments.core.definition.sandbox import TemplateStore
+from deployments.core.definition.sections import split_resource
 from deployments.core.states import (
+    UNDECLARED,
     Absent,
     Present,
     State,
@@ -84,11 +86,10 @@ def effect(
     for host in hosts:
         count += 1
         for resource in comparison.suspects(host):
-            was, becomes = comparison.states(host, resource)
+            was, becomes = comparison.said(host, resource)
             if was != becomes:
-                found.append(
-                    _judged(host.name, resource, was, becomes, (live or {}).get((host.name, resource)))
-                )
+                seen = (live or {}).get((host.name, resource))
+                found.append(_judged(host.name, resource, was, becomes, seen))
     return Effect(tuple(sorted(found, key=lambda item: (item.host, item.resource))), count)
 
 
@@ -104,7 +105,17 @@ def effect_digest(files: Mapping[str, bytes], edits: Edits, change: Effect) -> s
     return hashlib.sha256(canonical_json({"source": lines, "effect": states}).encode("utf-8")).hexdigest()
 
 
-def _judged(host: str, resource: str, before: State, after: State, live: State | None) -> ResourceEffect:
+@dataclass(frozen=True)
+class _Said:
+    """A desired state, the attributes that count, and whether it only says that nothing should move."""
+
+    state: State
+    compared: frozenset[str] = frozenset()
+    watched: bool = False
+
+
+def _judged(host: str, resource: str, was: _Said, becomes: _Said, live: State | None) -> ResourceEffect:
+    before, after = was.state, becomes.state
     if is_masked(before) or is_masked(after):
         live = None  # what holds a secret is compared by workers only
     known = live is not None and not isinstance(live, Unknown)
@@ -114,18 +125,18 @@ def _judged(host: str, resource: str, before: State, after: State, live: State |
     elif isinstance(after, Undeclared):
         outcome = UNMANAGED
     elif known and live is not None:
-        if _holds(live, after):
+        if _holds(live, becomes):
             outcome = ALREADY
-        elif not _holds(live, before) and not isinstance(before, Unknown):
+        elif not was.watched and not _holds(live, was) and not isinstance(before, Unknown):
             outcome = CONFLICT
     return ResourceEffect(host, resource, before, after, outcome, known, reason)
 
 
-def _holds(live: State, desired: State) -> bool:
+def _holds(live: State, said: _Said) -> bool:
     """Whether `live` is as desired, in what is declared. What was not there and not declared is no conflict."""
-    if isinstance(desired, Present):
-        return project(live, desired.data) == desired
-    if isinstance(desired, Absent | Undeclared):
+    if isinstance(said.state, Present):
+        return project(live, said.compared) == said.state
+    if isinstance(said.state, Absent | Undeclared):
         return isinstance(live, Absent | Undeclared)
     return False
 
@@ -153,18 +164,20 @@ class _Comparison:
             self._suspects[key] = tuple(self._compared(before, after))
         return self._suspects[key]
 
-    def states(self, host: HostView, resource: str) -> tuple[State, State]:
-        return self._state(self._before, host, resource), self._state(self._after, host, resource)
+    def said(self, host: HostView, resource: str) -> tuple[_Said, _Said]:
+        return self._said(self._before, host, resource), self._said(self._after, host, resource)
 
-    def _state(self, definition: Definition, host: HostView, resource: str) -> State:
+    def _said(self, definition: Definition, host: HostView, resource: str) -> _Said:
         desired = desired_resource(definition, host, resource)
         if desired is not None:
-            return desired.state
+            return _Said(desired.state, desired.compared)
+        if split_resource(resource)[0].kind in watched_kinds(definition):
+            return _Said(UNDECLARED, watched=True)
         merged = merge(definition, host)
         key = (id(definition), merged.layers)
         if key not in self._exhaustive:
             self._exhaustive[key] = exhaustive_directories(merged)
-        return undeclared_state(self._exhaustive[key], path_of(resource))
+        return _Said(undeclared_state(resource, self._exhaustive[key]))
 
     def _compared(self, before: Merged, after: Merged) -> Iterator[str]:
         variables = {
@@ -177,7 +190,7 @@ class _Comparison:
             if (
                 was is None
                 or becomes is None
-                or _said(was) != _said(becomes)
+                or _written(was) != _written(becomes)
                 or before.conflicts.get(resource) != after.conflicts.get(resource)
                 or self._content_may_differ(becomes, variables)
             ):
@@ -226,7 +239,7 @@ def exhaustive_directories(merged: Merged) -> tuple[str, ...]:
     )
 
 
-def _said(declared: MergedResource) -> dict[str, object]:
+def _written(declared: MergedResource) -> dict[str, object]:
     """What is declared, without where; of a file in the repository the layer is part of its name."""
     said = {name: attribute.value for name, attribute in declared.attributes.items()}
     for name in ("source", "template") if declared.section == FILES else ():

@@ -29,15 +29,15 @@ from deployments.core.definition.placement_model import (
     Occurrence,
     Placement,
     is_exhaustive,
-    path_of,
     shared_layers,
+    shown,
     undeclared_state,
 )
 from deployments.core.definition.placement_refusals import never_folded
 from deployments.core.definition.placement_template_drafts import template_drafts
 from deployments.core.definition.placement_templates import template_groups
 from deployments.core.definition.placement_trial import Trial
-from deployments.core.definition.render import desired_resource
+from deployments.core.definition.render import desired_resource, watched_kinds
 from inventory.core.host_view import HostView
 
 __all__ = ["EACH_HOST", "LiveChange", "Occurrence", "Placement", "placements"]
@@ -80,7 +80,8 @@ def case_of(definition: Definition, resource: str, occurrence: Occurrence) -> Ca
     if desired is not None:
         return Case(resource, occurrence, desired, desired.state)
     exhaustive = exhaustive_directories(merge(definition, occurrence.host))
-    return Case(resource, occurrence, None, undeclared_state(exhaustive, path_of(resource)))
+    head = undeclared_state(resource, exhaustive, watched_kinds(definition), occurrence.base)
+    return Case(resource, occurrence, None, head)
 
 
 def _drafts(definition: Definition, cases: Sequence[Case]) -> Iterator[Draft]:
@@ -121,12 +122,11 @@ def home_layer(definition: Definition, case: Case) -> str:
     exhaustive; empty where there is none."""
     desired = case.desired
     if desired is None:
-        path = path_of(case.resource)
         return next(
             (
                 declared.attributes["exhaustive"].origin.layer
                 for declared in merge(definition, case.host).resources.values()
-                if declared.get("exhaustive") and is_exhaustive((declared.key,), path)
+                if declared.get("exhaustive") and is_exhaustive((declared.key,), case.resource)
             ),
             "",
         )
@@ -136,7 +136,7 @@ def home_layer(definition: Definition, case: Case) -> str:
 
 
 def _in_exhaustive(definition: Definition, case: Case) -> bool:
-    return is_exhaustive(exhaustive_directories(merge(definition, case.host)), path_of(case.resource))
+    return is_exhaustive(exhaustive_directories(merge(definition, case.host)), case.resource)
 
 
 def _always(layer: str, case: Case) -> str:
@@ -162,16 +162,17 @@ def _kind(cases: Sequence[Case]) -> str:
 
 def _explained(draft: Draft, cases: Sequence[Case]) -> Draft:
     """The first sentence: what the edit does."""
-    path = path_of(cases[0].resource)
+    path = shown(cases[0].resource)
     layers = ", ".join(sorted({*draft.operations, *(_layer_of(name) for name in draft.files)})) or draft.layer
     attributes = sorted({name for case in cases for name in case.changed} - {"sha256", "type"})
-    shown = f" and sets {', '.join(attributes)}" if attributes and "sha256" in _changed(cases) else ""
+    besides = f" and sets {', '.join(attributes)}" if attributes and "sha256" in _changed(cases) else ""
     match draft.kind_of_edit:
         case k if k == SOURCE_FILE:
             files = ", ".join(sorted(draft.files))
-            draft.explanation = f"Edits {files}, from which {path} is copied{shown}."
+            draft.explanation = f"Edits {files}, from which {path} is copied{besides}."
         case k if k == DECLARE:
-            draft.explanation = f"Declares {path} as it is live in {_shortened(layers)}."
+            how = "to be absent" if all(case.kind == "absent" for case in cases) else "as it is live"
+            draft.explanation = f"Declares {path} {how} in {_shortened(layers)}."
         case k if k == OVERRIDE:
             draft.explanation = (
                 f"Says it anew for {path} in {_shortened(layers)}, over what earlier layers say."
@@ -181,9 +182,9 @@ def _explained(draft: Draft, cases: Sequence[Case]) -> Draft:
             draft.explanation = (
                 f"Sets {what or 'content'} of {path} in {_shortened(layers)}, where it is declared."
             )
-            if shown:
+            if besides:
                 draft.explanation = (
-                    f"Sets content{shown.replace(' and sets', ',')} of {path} in {_shortened(layers)}."
+                    f"Sets content{besides.replace(' and sets', ',')} of {path} in {_shortened(layers)}."
                 )
     return draft
 

@@ -4,7 +4,7 @@ A draft is made for all cases at once: where hosts with the same layer would nee
 so as its problem. Whether it does what it should is found out by rendering, not here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from deployments.core.definition.edit import (
     declare,
@@ -24,22 +24,15 @@ from deployments.core.definition.placement_model import (
     Case,
     Draft,
     declared_in,
-    path_of,
+    key_of,
     section_for_type,
     section_of,
 )
+from deployments.core.definition.placement_values import new_attributes, say_attribute
 from deployments.core.definition.sections import SECTIONS
-from deployments.core.states import Present
 
 LayerOf = Callable[[Case], str]
 """Which layer a case is written to."""
-
-DEFAULTS: Mapping[str, Mapping[str, str]] = {
-    "files": {"mode": "0644", "owner": "root", "group": "root"},
-    "directories": {"mode": "0755", "owner": "root", "group": "root"},
-    "symlinks": {"owner": "root", "group": "root"},
-}
-"""What a new declaration leaves out where live is as one would expect."""
 
 
 def declaring_layers(case: Case) -> set[str]:
@@ -73,8 +66,10 @@ def draft_at(
         at = layer_of(case)
         match case.kind:
             case "absent":
+                if case.desired is None:
+                    draft.kind_of_edit = DECLARE
                 draft.operate(
-                    at, set_attribute(section_of(case.resource), path_of(case.resource), "state", "absent")
+                    at, set_attribute(section_of(case.resource), key_of(case.resource), "state", "absent")
                 )
             case "declare":
                 draft.kind_of_edit = DECLARE
@@ -83,7 +78,7 @@ def draft_at(
                 draft.kind_of_edit = DECLARE
                 _retype(definition, draft, case, at)
             case "edit":
-                edit_attributes(draft, case, at, in_place=in_place)
+                edit_attributes(definition, draft, case, at, in_place=in_place)
                 _edit_content(definition, draft, case, at)
     return draft
 
@@ -99,26 +94,21 @@ def removal_draft(definition: Definition, cases: Iterable[Case]) -> Draft:
             draft.refuse("it is not declared on all hosts")
             continue
         layer = case.desired.origin.layer
-        draft.operate(layer, remove_resource(section_of(case.resource), path_of(case.resource)))
+        draft.operate(layer, remove_resource(section_of(case.resource), key_of(case.resource)))
         source = case.desired.source_path if case.desired.how == "source" else None
         if source is not None and _is_named_once(definition, source):
             draft.write(source, None)
     return draft
 
 
-def edit_attributes(draft: Draft, case: Case, at: str, *, in_place: bool) -> None:
+def edit_attributes(definition: Definition, draft: Draft, case: Case, at: str, *, in_place: bool) -> None:
     """Changed attributes other than content; in place, each where it is declared."""
-    if not isinstance(case.live, Present) or case.desired is None:
+    desired = case.desired
+    if desired is None:
         return
     for attribute in sorted(case.changed - {"sha256", "hmac", "type"}):
-        value = case.live.data.get(attribute)
-        if value is None:
-            draft.refuse(f"the live {attribute} is not known on {case.host.name}")
-            continue
-        layer = case.desired.origins[attribute].layer if in_place else at
-        draft.operate(
-            layer, set_attribute(section_of(case.resource), path_of(case.resource), attribute, value)
-        )
+        layer = desired.origins.get(attribute, desired.origin).layer if in_place else at
+        say_attribute(definition, draft, case, attribute, layer, in_place=in_place)
 
 
 def put_source(definition: Definition, draft: Draft, case: Case, at: str) -> str | None:
@@ -126,7 +116,7 @@ def put_source(definition: Definition, draft: Draft, case: Case, at: str) -> str
     content = live_content(draft, case)
     if content is None:
         return None
-    name = path_of(case.resource).lstrip("/")
+    name = key_of(case.resource).lstrip("/")
     for number in range(1, 100):
         numbered = name if number == 1 else f"{name}.{number}"
         path = f"{at}/files/{numbered}"
@@ -147,7 +137,7 @@ def _edit_content(definition: Definition, draft: Draft, case: Case, at: str) -> 
     desired = case.desired
     if desired is None or "sha256" not in case.changed or desired.how == "template":
         return
-    section, key = section_of(case.resource), path_of(case.resource)
+    section, key = section_of(case.resource), key_of(case.resource)
     in_place = desired.origins["sha256"].layer == at
     if desired.how == "source" and in_place and desired.source_path is not None:
         draft.kind_of_edit = SOURCE_FILE
@@ -166,7 +156,8 @@ def _edit_content(definition: Definition, draft: Draft, case: Case, at: str) -> 
 
 
 def _declare(definition: Definition, draft: Draft, case: Case, at: str) -> None:
-    section, key = section_for_type(case.live_type), path_of(case.resource)
+    is_path, key = case.section.type is not None, key_of(case.resource)
+    section = section_for_type(case.live_type) if is_path else case.section.name
     if section is None:
         draft.refuse(f"a {case.live_type} can't be declared")
         return
@@ -187,7 +178,7 @@ def _declare(definition: Definition, draft: Draft, case: Case, at: str) -> None:
 
 def _retype(definition: Definition, draft: Draft, case: Case, at: str) -> None:
     """The path became another kind of thing: taken back in the old section, declared in the new one."""
-    section, key = section_for_type(case.live_type), path_of(case.resource)
+    section, key = section_for_type(case.live_type), key_of(case.resource)
     if section is None:
         draft.refuse(f"it became a {case.live_type}, which can't be declared")
         return
@@ -207,20 +198,11 @@ def _retype(definition: Definition, draft: Draft, case: Case, at: str) -> None:
 
 
 def _attributes(definition: Definition, draft: Draft, case: Case, at: str, section: str) -> dict[str, object]:
-    """A whole declaration of what is live: content, target, and what is not as one would expect."""
-    live = case.live.data if isinstance(case.live, Present) else {}
+    """A whole declaration of what is live; content goes into a file of the repository."""
     attributes: dict[str, object] = {}
-    if section == "files" and (name := put_source(definition, draft, case, at)) is not None:
+    if section == FILES and (name := put_source(definition, draft, case, at)) is not None:
         attributes["source"] = name
-    if section == "symlinks":
-        if live.get("target") is None:
-            draft.refuse(f"the link's target on {case.host.name} is not known")
-        attributes["target"] = live.get("target")
-    said = case.desired.attributes if case.desired is not None else frozenset()
-    for name, usual in DEFAULTS[section].items():
-        if live.get(name) is not None and (live[name] != usual or name in said):
-            attributes[name] = live[name]
-    return attributes
+    return attributes | new_attributes(definition, draft, case, SECTIONS[section])
 
 
 def _is_named_once(definition: Definition, source_path: str) -> bool:

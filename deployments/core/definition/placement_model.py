@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from deployments.core.definition.edit import Operation
 from deployments.core.definition.merge import layers_for
 from deployments.core.definition.model import Declaration, Definition, DesiredResource
-from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS
+from deployments.core.definition.sections import SECTIONS, Section, split_resource
 from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, project
 from inventory.core.host_view import HostView
 
@@ -23,13 +23,15 @@ class Occurrence:
     """One host that has the change. `base` and `live` are states as observed, with all their attributes.
 
     `content` is what is in the live file, None where it was not fetched (binary, over the cap, secret); content
-    that does not have the digest of `live` was redacted, and is never used.
+    that does not have the digest of `live` was redacted, and is never used. `redacted` is how much was taken out of
+    `live` itself because it looked like a secret: then nothing of it is folded.
     """
 
     host: HostView
     base: State
     live: State
     content: bytes | None = None
+    redacted: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Placement:
 
 @dataclass(frozen=True)
 class Case:
-    """One occurrence beside what the definition says about it now. `head` is the declared state, or absent in an
-    exhaustive directory, or undeclared."""
+    """One occurrence beside what the definition says about it now. `head` is the declared state; of what nobody
+    declared it is absent in an exhaustive directory, base where its kind is watched, and elsewhere undeclared."""
 
     resource: str
     occurrence: Occurrence
@@ -89,11 +91,17 @@ class Case:
         return str(self.live.data.get("type")) if isinstance(self.live, Present) else "absent"
 
     @property
+    def section(self) -> Section:
+        return split_resource(self.resource)[0]
+
+    @property
     def changed(self) -> frozenset[str]:
-        """The declared attributes in which live differs from the definition."""
-        if not isinstance(self.head, Present) or not isinstance(self.live, Present) or self.desired is None:
+        """The attributes in which live differs from the definition: declared ones, and of what is only watched any."""
+        if not isinstance(self.head, Present) or not isinstance(self.live, Present):
             return frozenset()
-        return frozenset(a for a in self.desired.attributes if self.head.data.get(a) != self.live.data.get(a))
+        before, after = self.head.data, self.live.data
+        names = before.keys() | after.keys() if self.desired is None else self.desired.compared
+        return frozenset(name for name in names if before.get(name) != after.get(name))
 
     @property
     def secret_changed(self) -> bool:
@@ -110,7 +118,7 @@ class Case:
             return self.head == self.live
         if self.secret_changed:
             return False
-        return project(self.live, self.desired.attributes) == project(self.head, self.desired.attributes)
+        return project(self.live, self.desired.compared) == project(self.head, self.desired.compared)
 
     @property
     def kind(self) -> str:
@@ -119,7 +127,7 @@ class Case:
             return "right"
         if isinstance(self.live, Absent):
             return "absent"
-        if not isinstance(self.head, Present):
+        if not isinstance(self.head, Present) or self.desired is None:
             return "declare"
         return "retype" if "type" in self.changed else "edit"
 
@@ -128,7 +136,7 @@ class Case:
         """Whether the definition has moved since base: a conflict, which a fold-back decides for live."""
         if self.desired is None or not isinstance(self.occurrence.base, Present | Absent):
             return False
-        wanted = self.desired.attributes
+        wanted = self.desired.compared
         return project(self.occurrence.base, wanted) != project(self.head, wanted)
 
 
@@ -162,12 +170,19 @@ class Draft:
         self.problem = self.problem or reason
 
 
-def path_of(resource: str) -> str:
+def key_of(resource: str) -> str:
+    """What names the resource in its section: a path, or the name of a package."""
     return resource.partition(":")[2]
 
 
 def section_of(resource: str) -> str:
-    return KIND_TO_SECTION[resource.partition(":")[0]].name
+    return split_resource(resource)[0].name
+
+
+def shown(resource: str) -> str:
+    """As a sentence names it: `/etc/motd`, `package nginx`."""
+    section, key = split_resource(resource)
+    return key if section.type is not None else f"{section.kind.replace('_', ' ')} {key}"
 
 
 def section_for_type(live_type: str) -> str | None:
@@ -181,13 +196,27 @@ def declared_in(definition: Definition, layer: str, resource: str) -> Declaratio
     return found.declarations.get(resource) if found else None
 
 
-def is_exhaustive(exhaustive: Iterable[str], path: str) -> bool:
-    return any(path.startswith(directory.rstrip("/") + "/") for directory in exhaustive)
+def is_exhaustive(exhaustive: Iterable[str], resource: str) -> bool:
+    """Whether it is a thing of the file system in one of these directories."""
+    section, path = split_resource(resource)
+    return section.type is not None and any(
+        path.startswith(directory.rstrip("/") + "/") for directory in exhaustive
+    )
 
 
-def undeclared_state(exhaustive: Iterable[str], path: str) -> State:
-    """What the definition says about a path that it doesn't declare."""
-    return ABSENT if is_exhaustive(exhaustive, path) else UNDECLARED
+def undeclared_state(
+    resource: str,
+    exhaustive: Iterable[str],
+    watched: Iterable[str] = (),
+    base: State = UNDECLARED,
+) -> State:
+    """What the definition says about a resource that it doesn't declare.
+
+    Of a watched kind: that it should be as it was at the first look, which the host's base tells.
+    """
+    if split_resource(resource)[0].kind in watched:
+        return base
+    return ABSENT if is_exhaustive(exhaustive, resource) else UNDECLARED
 
 
 def shared_layers(hosts: Iterable[HostView]) -> list[str]:

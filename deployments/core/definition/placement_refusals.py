@@ -1,19 +1,20 @@
 """What is never folded into the definition: secrets, redacted content, what is not known."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from deployments.core.content_digests import is_masked
 from deployments.core.definition.model import Definition
-from deployments.core.definition.placement_model import Case, path_of
+from deployments.core.definition.placement_model import Case, key_of
 from deployments.core.redaction import is_secret_path, redact
+from deployments.core.secret_shapes import PLACEHOLDER
 from deployments.core.states import Present, State, Undeclared, Unknown
 
 
 def never_folded(definition: Definition, cases: Iterable[Case]) -> str:
     """Why this change may be folded back nowhere; empty where nothing stands against it."""
     for case in cases:
-        reason = _unknown(case) or _secret(definition, case)
+        reason = _unknown(case) or _secret(definition, case) or _secret_in_state(case)
         if reason:
             return reason
     return ""
@@ -33,7 +34,7 @@ def _unknown(case: Case) -> str:
 def _secret(definition: Definition, case: Case) -> str:
     if not concerns_content(case):
         return ""
-    path, name = path_of(case.resource), case.host.name
+    path, name = key_of(case.resource), case.host.name
     if (case.desired is not None and case.desired.how == "secret") or is_secret_path(
         path, definition.secret_paths
     ):
@@ -56,6 +57,29 @@ def _secret(definition: Definition, case: Case) -> str:
             f"the live content on {name} looks as if it held {found} secret(s); secrets are never folded back"
         )
     return ""
+
+
+def _secret_in_state(case: Case) -> str:
+    """Command lines and drop-ins are in the state itself; what looked like a secret was taken out on arrival."""
+    if not isinstance(case.live, Present):
+        return ""
+    name = case.host.name
+    if case.occurrence.redacted:
+        return f"{case.occurrence.redacted} secret(s) were taken out of what {name} shows; secrets are never folded back"
+    if any(PLACEHOLDER in text or redact(text).count for text in _texts(case.live.data.values())):
+        return f"what {name} shows looks as if it held a secret; secrets are never folded back"
+    return ""
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        match value:
+            case str():
+                yield value
+            case list() | tuple():
+                yield from _texts(value)
+            case Mapping():
+                yield from _texts(value.values())
 
 
 def concerns_content(case: Case) -> bool:

@@ -13,7 +13,7 @@ from deployments.core.definition.placement_model import (
     VARIABLE,
     Case,
     Draft,
-    path_of,
+    key_of,
     section_of,
     shared_layers,
 )
@@ -55,7 +55,7 @@ def template_drafts(
 class _Writer:
     def __init__(self, definition: Definition, cases: Sequence[Case], groups: list[TemplateGroup]) -> None:
         self._definition, self._cases, self._groups = definition, cases, groups
-        self._path = path_of(cases[0].resource)
+        self._path = key_of(cases[0].resource)
         self._hosts_layer = EACH_HOST if len(cases) > 1 else f"hosts/{cases[0].host.name}"
 
     def edited_templates(self) -> tuple[dict[str, bytes], str]:

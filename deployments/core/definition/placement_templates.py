@@ -8,7 +8,7 @@ from deployments.core.definition.edit import SetValue, set_attribute, set_variab
 from deployments.core.definition.merge import layers_for, merge
 from deployments.core.definition.model import Definition
 from deployments.core.definition.parse import TEMPLATES
-from deployments.core.definition.placement_model import Case, Draft, path_of, section_of
+from deployments.core.definition.placement_model import Case, Draft, key_of, section_of
 from deployments.core.definition.render import template_context
 from deployments.core.definition.sandbox import RenderError, TemplateStore
 from deployments.core.definition.template_edits import Rendering, edit_templates
@@ -159,7 +159,7 @@ def copy_template(draft: Draft, group: TemplateGroup, edited: bytes, layer: str)
     draft.write(path, edited)
     for case in group.cases:
         draft.operate(
-            layer, set_attribute(section_of(case.resource), path_of(case.resource), "template", name)
+            layer, set_attribute(section_of(case.resource), key_of(case.resource), "template", name)
         )
 
 

@@ -9,9 +9,8 @@ from deployments.core.definition.merge import layers_for, merge
 from deployments.core.definition.model import RESOURCES_FILE, Definition, DefinitionError, DesiredResource
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.patches import apply_to, only_changes, unified_diff
-from deployments.core.definition.placement_model import Case, Draft, Placement, path_of, undeclared_state
-from deployments.core.definition.render import desired_resource
-from deployments.core.definition.sections import SECTIONS
+from deployments.core.definition.placement_model import Case, Draft, Placement, undeclared_state
+from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.states import Absent, Present, Unknown, project
 from inventory.core.host_view import HostView
 
@@ -101,13 +100,11 @@ class Trial:
 
 def _difference(after: Definition, case: Case) -> str:
     """In which way the host would not be as it is now; empty where rendering gives exactly what is live."""
-    desired = _desired_at(after, case.host, path_of(case.resource))
+    desired = declared_at(after, case.host, case.resource)
     if desired is None:
         exhaustive = exhaustive_directories(merge(after, case.host))
-        if (
-            isinstance(case.live, Absent)
-            and undeclared_state(exhaustive, path_of(case.resource)) == case.live
-        ):
+        head = undeclared_state(case.resource, exhaustive, watched_kinds(after), case.occurrence.base)
+        if isinstance(case.live, Absent) and head == case.live:
             return ""
         return "it would not be declared"
     if isinstance(desired.state, Unknown):
@@ -115,12 +112,12 @@ def _difference(after: Definition, case: Case) -> str:
     if isinstance(desired.state, Absent) or isinstance(case.live, Absent):
         same = isinstance(desired.state, Absent) and isinstance(case.live, Absent)
         return "" if same else "it would not be as it is live"
-    wanted, live = project(desired.state, desired.attributes), project(case.live, desired.attributes)
+    wanted, live = project(desired.state, desired.compared), project(case.live, desired.compared)
     if wanted == live and _says_enough(desired, case):
         return ""
     names = sorted(
         name
-        for name in desired.attributes
+        for name in desired.compared
         if isinstance(wanted, Present)
         and isinstance(live, Present)
         and wanted.data.get(name) != live.data.get(name)
@@ -129,21 +126,15 @@ def _difference(after: Definition, case: Case) -> str:
     return f"{shown} would not be as it is live" if shown else "less would be declared than now"
 
 
-def _desired_at(definition: Definition, host: HostView, path: str) -> DesiredResource | None:
-    """What is declared for a path, as whatever kind of thing."""
-    for section in SECTIONS.values():
-        if section.type is not None:
-            found = desired_resource(definition, host, section.resource(path))
-            if found is not None:
-                return found
-    return None
-
-
 def _says_enough(desired: DesiredResource, case: Case) -> bool:
-    """A fold-back may not make things fit by declaring less."""
-    if case.desired is None or case.kind != "edit":
+    """A fold-back may not make things fit by declaring less, nor leave out of it what was changed by hand."""
+    if case.desired is None:
+        return case.changed <= desired.compared
+    if case.kind != "edit":
         return True
-    return case.desired.attributes <= desired.attributes
+    live = case.live.data if isinstance(case.live, Present) else {}
+    gone = {name for name, none in case.section.optional.items() if none is None and name not in live}
+    return case.desired.attributes - gone <= desired.attributes
 
 
 def _layers(touched: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from deployments.core.definition.model import (
 )
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.sandbox import RenderError, TemplateStore
-from deployments.core.definition.sections import SECTIONS, Section
+from deployments.core.definition.sections import SECTIONS, Section, split_resource
 from deployments.core.states import ABSENT, Present, State, Unknown
 from inventory.core.host_view import HostView
 
@@ -62,6 +62,17 @@ def desired_resource(definition: Definition, host: HostView, resource: str) -> D
     if resource in plan.templates:
         return _rendered(definition, plan.resources[resource], template_context(merged, host))
     return plan.resources.get(resource)
+
+
+def declared_at(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:
+    """What is declared for a resource; of a thing in the file system, for its path as whatever kind of thing."""
+    section, key = split_resource(resource)
+    if section.type is None:
+        return desired_resource(definition, host, resource)
+    for other in SECTIONS.values():
+        if other.type is not None and (found := desired_resource(definition, host, other.resource(key))):
+            return found
+    return None
 
 
 def template_context(merged: Merged, host: HostView) -> dict[str, Any]:

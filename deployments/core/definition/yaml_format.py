@@ -150,7 +150,7 @@ def entry(key: str, value: Any, *, indent: int, step: int, flat: bool, blocks: b
     line = f"{head} {inline(value, key=key)}"
     if not isinstance(value, Mapping) or not value:
         return [line]
-    nested = any(item is None or isinstance(item, Mapping) for item in value.values())
+    nested = any(item is None or (isinstance(item, Mapping) and item) for item in value.values())
     if flat and not nested and len(line) <= LONGEST_LINE and not (blocks and has_multiline(value)):
         return [line]
     lines = [head]

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from common.core.actor import SYSTEM
 from common.services.jobs import Claim, claim_batch
 from deployments.collector.question import Observation
+from deployments.core.definition.model import DesiredResource
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.render import desired_manifest
 from deployments.core.states import ABSENT, Present, State, Unknown
+from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Finding, Scan
 from drift.services.observations import Against, Look, record_look
 from drift.services.scans import create_scan
@@ -23,11 +25,16 @@ class Fleet:
     """Hosts, a definition, and looks. Each look is a minute after the one before.
 
     `files` are the definition's; `live` says for each host which paths it has, as text, ABSENT or Unknown.
+    `entries` has what a host shows of kinds that are listed whole: host → resource → state. `incomplete` says of which
+    kinds no host could be listed, and why; `redacted` what was taken out of the states of which resource.
     """
 
     def __init__(self, files: Mapping[str, str], hosts: list[Host]) -> None:
         self.hosts = {host.name: host for host in hosts}
         self.now = START
+        self.entries: dict[str, dict[str, State]] = {host.name: {} for host in hosts}
+        self.incomplete: dict[str, str] = {}
+        self.redacted: dict[str, int] = {}
         self.define(files)
         self.live: dict[str, dict[str, str | State]] = {
             host.name: self.as_defined(host.name) for host in hosts
@@ -45,12 +52,23 @@ class Fleet:
         return {
             resource.partition(":")[2]: want.content.decode() if want.content is not None else want.state
             for resource, want in wanted.items()
+            if kind_of(resource) in FILE_KINDS
         }
 
     def push(self, *names: str) -> None:
         """Bring hosts to what the definition says (as somebody else's pusher would)."""
         for name in names or self.hosts:
             self.live[name] = self.as_defined(name)
+            for resource, want in self._wanted(name).items():
+                before = self.entries[name].pop(resource, ABSENT)
+                if isinstance(want.state, Present):
+                    kept = before.data if isinstance(before, Present) else {}
+                    self.entries[name][resource] = Present({**kept, **want.state.data})
+
+    def _wanted(self, name: str) -> dict[str, DesiredResource]:
+        """What is declared of kinds that are listed whole."""
+        wanted = desired_manifest(self.definition, host_view(self.hosts[name])).resources
+        return {resource: want for resource, want in wanted.items() if kind_of(resource) not in FILE_KINDS}
 
     def claim(self, *names: str) -> tuple[Scan, Claim]:
         scan = create_scan(actor=SYSTEM, selector=" ".join(f"name={name}" for name in names or self.hosts))
@@ -82,15 +100,27 @@ class Fleet:
                 contents[digest] = shown.encode()
             else:
                 states[self._resource(path, shown)] = shown
+        for resource in self._wanted(name):
+            why = self.incomplete.get(kind_of(resource))
+            states[resource] = Unknown(why) if why else ABSENT
+        states |= {
+            resource: state
+            for resource, state in self.entries[name].items()
+            if kind_of(resource) not in self.incomplete
+        }
         host = self.hosts[name]
         observation = Observation(
-            states if status != "unknown" else {}, contents=contents, listed=self._listed(name)
+            states if status != "unknown" else {},
+            contents=contents,
+            listed=self._listed(name),
+            redacted=self.redacted,
         )
         return Look(host, host_view(host), self.now, 0.1, status, reason, "", observation)
 
     def _listed(self, name: str) -> dict[str, str | None]:
         desired = desired_manifest(self.definition, host_view(self.hosts[name]))
-        return dict.fromkeys(desired.exhaustive)
+        kinds = {f"{kind}:": self.incomplete.get(kind) for kind in desired.watched}
+        return {**dict.fromkeys(desired.exhaustive), **kinds}
 
     def _resource(self, path: str, state: State) -> str:
         kind = state.data["type"] if isinstance(state, Present) else "file"

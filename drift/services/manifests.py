@@ -6,8 +6,9 @@ package still share all their services, and nearly all of their packages.
 """
 
 import hashlib
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 from common import clock
@@ -59,8 +60,38 @@ def load_states(manifest: Manifest | None) -> dict[str, State] | None:
     """Resource id → state; None for no manifest."""
     if manifest is None:
         return None
-    chunks = Chunk.objects.filter(pk__in=manifest.chunks).values_list("states", flat=True)
-    return {resource: from_json(state) for states in chunks for resource, state in states.items()}
+    found = {digest: states for digest in manifest.chunks if (states := _cache.get(digest)) is not None}
+    missing = [digest for digest in manifest.chunks if digest not in found]
+    for digest, states in Chunk.objects.filter(pk__in=missing).values_list("digest", "states"):
+        found[digest] = {resource: from_json(state) for resource, state in states.items()}
+        _cache.keep(digest, found[digest])
+    return {resource: state for states in found.values() for resource, state in states.items()}
+
+
+class _Cache:
+    """Chunks that were read lately: hosts that are alike share them, and what a digest names never changes."""
+
+    def __init__(self, entries: int) -> None:
+        self._room = entries
+        self._chunks: OrderedDict[str, Mapping[str, State]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, digest: str) -> Mapping[str, State] | None:
+        with self._lock:
+            if (states := self._chunks.get(digest)) is not None:
+                self._chunks.move_to_end(digest)
+            return states
+
+    def keep(self, digest: str, states: Mapping[str, State]) -> None:
+        with self._lock:
+            if digest not in self._chunks:
+                self._chunks[digest] = states
+                self._room -= len(states)
+            while self._room < 0:
+                self._room += len(self._chunks.popitem(last=False)[1])
+
+
+_cache = _Cache(entries=50_000)
 
 
 def _digest(value: Any) -> str:

@@ -5,6 +5,7 @@ base; 4. keep the observed manifest and its history; 5. replace the host's verdi
 occurrences; 7. the host's row of the scan, and the job's count.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.verdict import OUT_OF_BAND, Verdict
-from drift.models import HostHistory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
+from drift.models import HostHistory, HostScan, HostState, Manifest, Occurrence, ResourceVerdict, Scan
 from drift.services.contents import hmac_key
 from drift.services.findings import update_findings
 from drift.services.host_keys import judge_key_of, record_refused_key
@@ -148,10 +149,10 @@ def _record_observation(host: Host, state: HostState, look: Look, against: Again
     for digest, content in look.observation.contents.items():
         store_text(digest, content.decode(), redactions=look.observation.redactions.get(digest, 0))
     before_at = state.observed_at
-    observed = store_manifest(look.observation.states)
+    observed = _stored(look.observation.states, state.observed)
     if state.observed_id != observed.pk:
         HostHistory.objects.create(host=look.host, manifest=observed, seen_at=look.started_at)
-    new_base = store_manifest(next_base(base, judged))
+    new_base = _stored(next_base(base, judged), state.base)
     state.base, state.observed = new_base, observed
     state.revision, state.observed_at, state.counts = against.revision, look.started_at, counts(judged)
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
@@ -176,6 +177,11 @@ def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | Non
         resource: in_the_same_form(state, live[resource], key) if resource in live else state
         for resource, state in base.items()
     }
+
+
+def _stored(states: Mapping[str, State], before: Manifest | None) -> Manifest:
+    """The manifest of these states: the one before where nothing moved, which is the rule."""
+    return before if before is not None and load_states(before) == states else store_manifest(states)
 
 
 def _replace_verdicts(look: Look, judged: list[Judged]) -> None:

@@ -145,8 +145,10 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class AttributionSerializer(serializers.Serializer[Any]):
-    """Who it probably was. An empty `candidates` means unknown; `sources_denied` says what could not be read."""
+    """Who it probably was. `is_unknown`: nothing speaks clearly for anybody, and candidates, if there are any, only
+    were there at that time. `sources_denied` says what could not be read."""
 
+    is_unknown = serializers.BooleanField()
     candidates = CandidateSerializer(many=True)
     hosts_asked = serializers.IntegerField(source="asked")
     sources_read = serializers.ListField(source="read", child=serializers.CharField())

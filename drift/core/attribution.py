@@ -26,7 +26,8 @@ MANY_PACKAGES = 50
 
 # How much each kind of evidence says, in hundredths; two pieces of evidence for one account do not add up.
 AUDITED, ASKED, NAMED_NEAR, NAMED_IN_WINDOW, NAMED_BEFORE = 100, 95, 90, 80, 75
-ONLY_SHELL, A_SHELL, AT_THAT_MOMENT, CLOSE_BY, ONLY_LOGIN, A_LOGIN = 70, 60, 60, 45, 50, 30
+# A command that names something else says little: sudo logs what was run, and it was not that.
+ONLY_SHELL, A_SHELL, AT_THAT_MOMENT, CLOSE_BY, ONLY_LOGIN, A_LOGIN = 70, 60, 40, 20, 50, 30
 IN_WINDOW, LOGGED_IN_WINDOW, ONLY_IN_WINDOW = 20, 15, 35
 HIGH, MEDIUM = 75, 45
 

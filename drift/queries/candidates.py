@@ -50,7 +50,8 @@ class Attribution:
 
     @property
     def is_unknown(self) -> bool:
-        return not self.candidates
+        """Whether nothing speaks clearly for anybody: at most that somebody was there at that time."""
+        return all(row.confidence == "low" for row in self.candidates)
 
 
 def attribution_of(finding: Finding) -> Attribution:

@@ -8,11 +8,13 @@ from deployments.kinds.files import FILES
 from deployments.kinds.listing import ListedKind
 from deployments.kinds.packages import PACKAGES
 from deployments.kinds.ports import PORTS
+from deployments.kinds.services import SERVICES
 from deployments.kinds.sudoers import SUDOERS
 from deployments.kinds.symlinks import SYMLINKS
 
 LISTED: tuple[ListedKind, ...] = (
     PACKAGES,
+    SERVICES,
     USERS,
     GROUPS,
     PORTS,

@@ -19,6 +19,8 @@ FINDING = Lifecycle(
         **{(state, "prove"): "proven" for state in ("open", "decided", "approved", "waived")},
         ("open", "vanish"): "vanished",
         ("waived", "vanish"): "vanished",
+        ("open", "ignore"): "ignored",
+        ("waived", "ignore"): "ignored",
         **{
             (state, "unmanage"): "unmanaged"
             for state in ("open", "decided", "approved", "committed", "waived")
@@ -30,7 +32,7 @@ FINDING = Lifecycle(
         },
         **{
             (state, "reopen"): "open"
-            for state in ("committed", "proven", "vanished", "unmanaged", "retired", "superseded")
+            for state in ("committed", "proven", "vanished", "ignored", "unmanaged", "retired", "superseded")
         },
     },
     meaning={
@@ -41,6 +43,7 @@ FINDING = Lifecycle(
         "proven": "live = definition on every occurrence, seen by a scan",
         "waived": "accepted until a date; it opens again by itself",
         "vanished": "gone from the hosts without a decision",
+        "ignored": "a rule of the definition hides it; it opens again when the rule goes",
         "unmanaged": "the definition no longer says anything about the resource",
         "retired": "its last host was decommissioned, or installed anew",
         "superseded": "edited further: a newer finding stands in its place",
@@ -48,5 +51,5 @@ FINDING = Lifecycle(
 )
 
 ACTIVE = ("open", "decided", "approved", "committed", "waived")
-ENDED = ("proven", "vanished", "unmanaged", "retired", "superseded")
+ENDED = ("proven", "vanished", "ignored", "unmanaged", "retired", "superseded")
 UNDECIDED = ("open", "decided", "approved")

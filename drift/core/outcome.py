@@ -4,21 +4,23 @@ from collections.abc import Iterable
 
 from drift.core.evaluation import Judged
 from drift.core.lifecycles import FINDING
-from drift.core.verdict import Verdict
+from drift.core.verdict import OUT_OF_BAND, Verdict
 
 RETIRED, REIMAGED = "retired", "re-imaged"
 
 
 def occurrence_outcome(item: Judged, *, finding_state: str) -> str | None:
-    """What an open occurrence becomes when its resource is no longer out of band.
+    """What an open occurrence becomes when its resource is no longer out of band, or hidden.
 
     "proven": live = definition, and the definition moved there. "vanished": the host is back at base, and
-    nobody decided. "waiting": a decision stands, and the host waits for the fix. None: we could not tell, or
-    an ignore rule hides it (it is still there).
+    nobody decided. "waiting": a decision stands, and the host waits for the fix. "ignored": it is still there, and
+    an ignore rule hides it; what somebody decided about is left to the decision. None: we could not tell.
     """
+    if item.hidden and item.verdict in OUT_OF_BAND:
+        return "ignored" if finding_state in ("open", "waived") else None
     if item.verdict is Verdict.UNMANAGED:
         return "unmanaged"
-    if item.verdict is Verdict.UNKNOWN or item.verdict in (Verdict.DRIFTED, Verdict.CONFLICT):
+    if item.verdict is Verdict.UNKNOWN or item.verdict in OUT_OF_BAND:
         return None
     decided = finding_state in ("decided", "approved", "committed")
     if item.verdict is Verdict.IN_SYNC:
@@ -32,6 +34,7 @@ def occurrence_outcome(item: Judged, *, finding_state: str) -> str | None:
 _ORDER = (
     ("proven", "prove"),
     ("superseded", "supersede"),
+    ("ignored", "ignore"),
     ("vanished", "vanish"),
     ("unmanaged", "unmanage"),
     (RETIRED, "retire"),

@@ -134,7 +134,8 @@ def _see(
     now = look.started_at
     is_new = not finding.occurrences.exists()
     if finding.state in ENDED:
-        _reopen(finding, "it is on a host again")
+        hidden = finding.state == "ignored"
+        _reopen(finding, "no ignore rule hides it any more" if hidden else "it is on a host again")
     if finding.state == "waived":
         end_if_outgrown(finding=finding, host=look.host.name)
     if before is not None and before.finding_id != finding.pk and is_new:

@@ -29,6 +29,7 @@ _DEEDS = {
     "finding.waiver_ended": "ended the waiver",
     "finding.proven": "saw live = definition on every host",
     "finding.vanished": "saw that it is gone",
+    "finding.ignored": "saw that a rule hides it",
     "finding.unmanaged": "saw that it is no longer managed",
     "finding.retired": "retired it with its last host",
     "finding.superseded": "saw it edited further",

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from common.core import roles
 from common.core.actor import Actor
+from drift.core.lifecycles import ENDED
 from drift.models import Decision, Explanation, Finding, Occurrence
 from drift.queries.candidates import Attribution, attribution_of
 from drift.queries.findings import Variant, finding_variants, findings_with_counts
@@ -26,7 +27,7 @@ from web.queries.findings import verdict_of
 MOST_OCCURRENCES = 20
 MOST_PEERS = 200
 COMPARED = 50
-_OVER = ("proven", "vanished", "unmanaged", "retired", "superseded")
+_OVER = ENDED
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def finding_hosts(request: HttpRequest, finding: Finding) -> tuple[Page[Occurren
 
 def _current(decisions: list[Decision], state: str) -> Decision | None:
     """The decision that the finding's state stands on; none while it is open (again)."""
-    if not decisions or state in ("open", "vanished", "unmanaged", "retired", "superseded"):
+    if not decisions or state == "open" or (state in ENDED and state != "proven"):
         return None
     return decisions[0]
 

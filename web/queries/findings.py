@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from common.core.actor import Actor
 from common.core.errors import Invalid
+from drift.core.lifecycles import ENDED
 from drift.models import Explanation, Finding, Occurrence
 from drift.queries.findings import findings_with_counts
 from inventory.models import Host
@@ -23,7 +24,7 @@ STATE_GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "open": ("Open", ("open",)),
     "moving": ("Being decided", ("decided", "approved", "committed")),
     "waived": ("Waived", ("waived",)),
-    "over": ("Over", ("proven", "vanished", "unmanaged", "retired", "superseded")),
+    "over": ("Over", ENDED),
     "all": ("All", ()),
 }
 

@@ -1,51 +1,40 @@
 """One batch of a scan: some hosts looked at over the network, each recorded as it comes in.
 
-The network runs on an event loop in a thread of its own and knows no database; results come over a queue to
-this thread, which writes each host in a fenced transaction of its own. So a batch that is taken over finds
-what was recorded, and looks only at the rest.
+Each host is written in a fenced transaction of its own. So a batch that is taken over finds what was recorded, and
+looks only at the rest.
 """
 
-import asyncio
 import hashlib
-import queue
-import secrets
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from common import clock
 from common.services.jobs import Claim, LeaseKeeper, LostLease
 from deployments.collector import reasons
-from deployments.collector.question import Limits, Observation, Question
+from deployments.collector.question import Observation, Question
 from deployments.collector.reasons import code_of
 from deployments.core.content_digests import is_keyed
 from deployments.core.definition.model import DefinitionError, DesiredManifest, DesiredResource
 from deployments.core.states import Absent, Present, State
 from deployments.queries.definitions import definition_at, head_revision, repository
-from deployments.transport.base import Transport, TransportFailure
-from deployments.transport.choose import transport_for
 from drift.models import HostScan, HostState, Scan
-from drift.scanner import HostResult, Target, run, scan_targets
-from drift.scanner import Scan as NetworkScan
-from drift.services.contents import desired_to_compare, hmac_key
+from drift.scanner import HostResult, Target
+from drift.services.contents import desired_to_compare
+from drift.services.looking import looks
 from drift.services.moved import Moved, moved_since_last_look
 from drift.services.observations import Against, Look, record_look
 from inventory.models import Host
-from inventory.queries.connections import connections_for
 from inventory.queries.hosts import host_view
-from inventory.services.credentials import open_credentials
 
 log = structlog.get_logger()
 RECORD_ATTEMPTS = 5
 TRY_AGAIN = ("40P01", "40001")  # PostgreSQL's codes for a deadlock and for a serialization failure
-WAITING_RESULTS = 20
 
 
 def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
@@ -54,19 +43,13 @@ def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
     done = HostScan.objects.filter(scan=scan, host_id__in=claim.items).values_list("host_id", flat=True)
     hosts = {host.pk: host for host in Host.objects.filter(pk__in=claim.items).exclude(pk__in=list(done))}
     against = _what_to_compare_with(hosts.values())
-    stopping = threading.Event()
-    results = _look_at_all(hosts, against, cancelled=lambda: stopping.is_set() or keeper.lost)
-    try:
-        while (result := results.get()) is not None:
-            if isinstance(result, Exception):
-                raise result
+    moved = moved_since_last_look(hosts.values())
+    targets = [_target(host, against[pk], moved[pk]) for pk, host in hosts.items()]
+    with closing(looks(hosts=hosts, targets=targets, claim=claim, keeper=keeper)) as results:
+        for result in results:
             host = hosts[result.target.context]
             compared = replace(against[host.pk], later=_later_than(against[host.pk].revision))
             _record(claim=claim, scan=scan, look=_look(host, result), against=compared)
-    finally:
-        stopping.set()
-    if keeper.lost:
-        raise LostLease(f"batch {claim.batch_id} was taken over or cancelled")
 
 
 def _record(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
@@ -101,53 +84,6 @@ def _later_than(revision: str) -> frozenset[str]:
     return frozenset() if head_revision() == revision else repository().later_than(revision)
 
 
-Results = queue.Queue["HostResult | Exception | None"]
-
-
-def _look_at_all(
-    hosts: dict[UUID, Host], against: dict[UUID, Against], *, cancelled: Callable[[], bool]
-) -> Results:
-    """Start looking, in a thread; what comes back is each result, an exception if looking broke, at last None.
-
-    Looking waits while many results wait to be recorded: a host may show as much as its limits allow.
-    """
-    results: Results = queue.Queue()
-    moved = moved_since_last_look(hosts.values())
-    targets = [_target(host, against[pk], moved[pk]) for pk, host in hosts.items()]
-    scan = NetworkScan(
-        open_transport=_ways(hosts),
-        nonce=lambda: f"n{secrets.token_hex(16)}",
-        clock=lambda: clock.now().timestamp(),
-        hmac_key=hmac_key(),
-        limits=Limits(session_seconds=settings.SCAN_HOST_SECONDS),
-        attempts=2,
-    )
-
-    async def hand_over(result: HostResult) -> None:
-        while results.qsize() >= WAITING_RESULTS and not cancelled():
-            await asyncio.sleep(0.05)
-        results.put(result)
-
-    def look() -> None:
-        try:
-            run(
-                scan_targets(
-                    targets,
-                    scan,
-                    on_result=hand_over,
-                    concurrency=settings.SCAN_CONCURRENCY,
-                    cancelled=cancelled,
-                )
-            )
-        except Exception as error:  # handed to the thread that can give the batch back
-            results.put(error)
-        finally:
-            results.put(None)
-
-    threading.Thread(target=look, name="scan", daemon=True).start()
-    return results
-
-
 def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
     """The definition's head, and each host's manifest of it and of the revision it was last compared with."""
     revision = head_revision()
@@ -165,21 +101,6 @@ def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
                 log.warning("an earlier revision can't be read; diffs may lack a text", revision=last)
         result[host.pk] = Against(revision, definition, desired_to_compare(definition, view), earlier)
     return result
-
-
-def _ways(hosts: dict[UUID, Host]) -> Callable[[Target], Transport]:
-    """How to reach each target. All that needs the database is read here, before the network begins."""
-    connections = connections_for(hosts)
-    credentials = open_credentials({c.credential_id for c in connections.values() if c.credential_id})
-
-    def way(target: Target) -> Transport:
-        if hosts[target.context].state != Host.ACTIVE:
-            raise TransportFailure(reasons.DECOMMISSIONED)
-        connection = connections[target.context]
-        credential = credentials.get(connection.credential_id) if connection.credential_id else None
-        return transport_for(connection, credential, local_roots=settings.LOCAL_ROOTS)
-
-    return way
 
 
 def _target(host: Host, against: Against, moved: Moved) -> Target:

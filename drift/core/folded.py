@@ -20,6 +20,7 @@ from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
 from deployments.core.definition.placement_model import undeclared_state
 from deployments.core.definition.render import declared_at, watched_kinds
+from deployments.core.definition.sections import is_managed
 from deployments.core.git_safety import UnsafeGitName, check_tree_path
 from deployments.core.redaction import redact
 from deployments.core.secret_shapes import PLACEHOLDER
@@ -44,6 +45,8 @@ def gives_live(
 ) -> bool:
     """Whether the definition says of this resource (of its path, as whatever kind of thing) exactly what is live on
     the host. `base` is what counts for it where nobody declares it, and its kind is watched."""
+    if not is_managed(resource):
+        return False
     desired = declared_at(definition, host, resource)
     if desired is None:
         exhaustive = exhaustive_directories(merge(definition, host))

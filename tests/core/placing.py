@@ -123,18 +123,16 @@ def place(
 
 def prove(definition: Definition, placement: Placement, change: LiveChange) -> None:
     after = parse_definition(apply_to(definition.files, placement.edits), previous=definition)
-    path = change.resource.partition(":")[2]
+    kind, _, path = change.resource.partition(":")
+    kinds = ("file", "directory", "symlink") if kind in ("file", "directory", "symlink") else (kind,)
     for occurrence in change.occurrences:
-        declared = [
-            desired_resource(after, occurrence.host, f"{kind}:{path}")
-            for kind in ("file", "directory", "symlink")
-        ]
+        declared = [desired_resource(after, occurrence.host, f"{kind}:{path}") for kind in kinds]
         desired = next((one for one in declared if one is not None), None)
         if isinstance(occurrence.live, Absent):
             assert desired is None or desired.state == ABSENT
             continue
         assert desired is not None
-        assert project(desired.state, desired.attributes) == project(occurrence.live, desired.attributes)
+        assert project(desired.state, desired.compared) == project(occurrence.live, desired.compared)
         if desired.content is not None and occurrence.content is not None:
             assert desired.content == occurrence.content
 

@@ -37,7 +37,7 @@ def parse_definition(files: Mapping[str, bytes], previous: Definition | None = N
     """
     files = dict(files)
     layers, problems = sort_into_layers(files)
-    settings = _settings(files)
+    settings = _settings(files, previous)
     problems += settings.problems
     templates = TemplateStore(files, previous.cache.get(TEMPLATES) if previous else None)
     parsed: dict[str, Layer] = {}
@@ -61,11 +61,14 @@ def parse_definition(files: Mapping[str, bytes], previous: Definition | None = N
     )
 
 
-def _settings(files: Mapping[str, bytes]) -> Settings:
+def _settings(files: Mapping[str, bytes], previous: Definition | None) -> Settings:
     if DEFINITION_FILE not in files:
         message = f"there is no {DEFINITION_FILE}."
         missing = Problem(DEFINITION_FILE, None, message, f"Add one that says format: {FORMAT}.")
         return Settings(problems=[missing])
+    if previous is not None and previous.files.get(DEFINITION_FILE) == files[DEFINITION_FILE]:
+        kept = previous
+        return Settings(kept.watched, kept.ignore, kept.secret_paths, dict(kept.policies))
     root, problems = _document(DEFINITION_FILE, files[DEFINITION_FILE])
     if root is None and problems:
         return Settings(problems=problems)

@@ -38,6 +38,7 @@ from deployments.core.definition.placement_template_drafts import template_draft
 from deployments.core.definition.placement_templates import template_groups
 from deployments.core.definition.placement_trial import Trial
 from deployments.core.definition.render import desired_resource, watched_kinds
+from deployments.core.definition.sections import is_managed
 from inventory.core.host_view import HostView
 
 __all__ = ["EACH_HOST", "LiveChange", "Occurrence", "Placement", "placements"]
@@ -58,6 +59,9 @@ def placements(
     """
     if files is not definition.files and files != definition.files:
         raise ValueError("the files are not those of the definition")
+    if not is_managed(change.resource):
+        reason = f"no section of the definition speaks of {change.resource}"
+        return [Placement("", DECLARE, {}, "", "This is not folded back.", False, reason)]
     cases = [case_of(definition, change.resource, occurrence) for occurrence in change.occurrences]
     differing = [case for case in cases if case.kind != "right"]
     if not differing:

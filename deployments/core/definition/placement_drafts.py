@@ -172,7 +172,8 @@ def _declare(definition: Definition, draft: Draft, case: Case, at: str) -> None:
         draft.operate(at, set_attribute(section, key, name, value))
     for name in there.attributes:
         overruled = name in CONTENT_GROUP and "source" in attributes and name != "source"
-        if name == "state" or overruled:
+        gone = SECTIONS[section].optional.get(name, "") is None and name not in attributes
+        if name == "state" or overruled or gone:
             draft.operate(at, remove_attribute(section, key, name))
 
 

@@ -62,7 +62,7 @@ def new_attributes(definition: Definition, draft: Draft, case: Case, section: Se
         names = [
             name
             for name in section.in_state
-            if name in live and (section.leaves_out.get(name) != live[name] or name in said)
+            if name in said or (name in live and section.leaves_out.get(name) != live[name])
         ]
     for name in section.required:
         if live.get(name) is None:

@@ -10,7 +10,7 @@ from deployments.core.definition.section import Section
 from deployments.core.definition.section_paths import PATH_SECTIONS
 from deployments.core.definition.section_system import SYSTEM_SECTIONS
 
-__all__ = ["KIND_TO_SECTION", "SECTIONS", "WATCHABLE", "Section", "split_resource"]
+__all__ = ["KIND_TO_SECTION", "SECTIONS", "WATCHABLE", "Section", "is_managed", "split_resource"]
 
 SECTIONS: Mapping[str, Section] = {section.name: section for section in (*PATH_SECTIONS, *SYSTEM_SECTIONS)}
 
@@ -18,6 +18,11 @@ KIND_TO_SECTION: Mapping[str, Section] = {section.kind: section for section in S
 
 WATCHABLE: tuple[str, ...] = tuple(name for name, section in SECTIONS.items() if section.is_watchable)
 """The names that `watched:` takes besides paths."""
+
+
+def is_managed(resource: str) -> bool:
+    """Whether a definition can say anything about it (it can't about a host's key)."""
+    return resource.partition(":")[0] in KIND_TO_SECTION
 
 
 def split_resource(resource: str) -> tuple[Section, str]:

@@ -6,12 +6,12 @@ an honest refusal, never a wrong file.
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
-from difflib import SequenceMatcher
 from typing import Any
 
 from deployments.core.definition import yaml_format as formats
+from deployments.core.definition.yaml_items import block_items_replaced, flow_items_replaced
 from deployments.core.definition.yaml_places import Places
-from deployments.core.definition.yaml_tree import CannotEdit, Mapping, Node, Scalar, Sequence, freeze
+from deployments.core.definition.yaml_tree import CannotEdit, Mapping, Node, Scalar, Sequence
 
 
 class Document(Places):
@@ -108,6 +108,8 @@ class Document(Places):
 
     def _replaced(self, key: Node, old: Node, name: str, value: Any, in_flow: bool) -> Iterator[str]:
         style = old.style if isinstance(old, Scalar) else ""
+        if isinstance(value, list) and isinstance(old, Sequence) and old.flow:
+            yield from flow_items_replaced(self.text, old, value)
         if in_flow:
             yield self._with_inline(key, old, formats.inline(value, key=name, style=style))
             yield self._with_inline(key, old, formats.inline(value, key=name, style='"'))
@@ -125,7 +127,7 @@ class Document(Places):
             yield self._with_body(key, old, formats.double_quoted(value), [])
             return
         if isinstance(value, list) and isinstance(old, Sequence) and not old.flow:
-            yield from self._items_replaced(old, value)
+            yield from block_items_replaced(self, old, value)
         if isinstance(value, MappingType) and value:
             indent = self.column(key)
             flat = not (isinstance(old, Mapping) and not old.flow)
@@ -134,33 +136,6 @@ class Document(Places):
                 head = first[first.index(":", len(formats.inline(name)) + indent) + 1 :]
                 yield self._with_body(key, old, head.strip(), rest)
         yield self._with_body(key, old, formats.inline(value, key=name), [])
-
-    def _items_replaced(self, old: Sequence, value: list[Any]) -> Iterator[str]:
-        """A list of one item a line: the lines of items that stay are left alone, with their comments."""
-        starts = [self.line_start(item.start) for item in old.items]
-        if (
-            not value
-            or len(set(starts)) < len(starts)
-            or any("\n" in self.text[i.start : i.end] for i in old.items)
-        ):
-            return
-        margin = self.text[starts[0] : old.items[0].start]
-        before = [freeze(item) for item in old.items]
-        matcher = SequenceMatcher(None, before, [formats.frozen(item) for item in value], autojunk=False)
-        parts, at = [], 0
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-            if tag == "equal":
-                continue
-            place = starts[i1] if i1 < i2 else self.line_after(old.items[i1 - 1].end) if i1 else starts[0]
-            parts.append(self.text[at:place])
-            if parts[-1] and not parts[-1].endswith("\n"):
-                parts.append(self.newline)
-            parts += [f"{margin}{formats.inline(item)}{self.newline}" for item in value[j1:j2]]
-            at = place
-            for number in range(i1, i2):
-                parts.append(self.text[at : starts[number]])
-                at = self.line_after(old.items[number].end)
-        yield "".join(parts) + self.text[at:]
 
     def _with_inline(self, key: Node, old: Node, new: str) -> str:
         """The old value's text replaced in its line."""

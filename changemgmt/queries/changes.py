@@ -6,13 +6,14 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from changemgmt.models import Change
+from inventory.models import Host
+from inventory.queries.host_names import naming, spans_of
 
 
-def changes_for_host(name: str) -> QuerySet[Change]:
-    """Everything that names the host, the latest first."""
-    return (
-        Change.objects.filter(hosts__contains=[name]).select_related("owner").order_by("-happened_at", "-id")
-    )
+def changes_for_host(host: Host) -> QuerySet[Change]:
+    """Everything that names the host as it was called then, the latest first."""
+    about = naming(spans_of([host.pk]), field="hosts", at="happened_at")
+    return Change.objects.filter(about).select_related("owner").order_by("-happened_at", "-id")
 
 
 def changes_matching(

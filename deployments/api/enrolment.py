@@ -1,7 +1,8 @@
-"""`hosts/…/enrol/` and `credentials/…/test/`: what the inventory's records need the network for."""
+"""`hosts/…/enrol/`, `hosts/…/reimage/` and `credentials/…/test/`: what the inventory's records need the network for."""
 
 from typing import Any, ClassVar
 
+from django.db.models import Exists, OuterRef
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,8 +12,10 @@ from common.api.jobs import JobSerializer
 from common.api.views import ApiView
 from common.core.errors import FieldError, Invalid
 from deployments.services.credential_tests import start_credential_test
-from deployments.services.enrolment import Offer, enrol_host, fetch_offer
+from deployments.services.enrolment import Offer, enrol_host, fetch_offer, reimage_host
 from inventory.api.references import find_credential, find_host, named
+from inventory.api.serializers import HostDetailSerializer
+from inventory.models import Host, HostKey
 
 
 class OfferedKeySerializer(serializers.Serializer[Any]):
@@ -47,6 +50,17 @@ class CredentialTestRequest(serializers.Serializer[Any]):
     host = serializers.CharField(help_text="name or id")
 
 
+class ReimageRequest(serializers.Serializer[Any]):
+    fingerprints = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        help_text="of its new keys, as `enrol/` shows them and its own console says; exactly these are pinned",
+    )
+    reason = serializers.CharField(
+        max_length=2000, required=False, default="", allow_blank=True, help_text="why; kept in the ledger"
+    )
+
+
 class HostEnrol(ApiView):
     permissions: ClassVar[dict[str, str]] = {"GET": "host.enrol", "POST": "host.enrol"}
 
@@ -73,6 +87,41 @@ class HostEnrol(ApiView):
             actor=self.actor, host=find_host(host), offer=offer, fingerprints=data["fingerprints"]
         )
         return _answer(offer, frozenset(key.fingerprint for key in keys))
+
+
+class HostReimage(ApiView):
+    permissions: ClassVar[dict[str, str]] = {"POST": "host.enrol"}
+
+    def prepare(self, request: Request, **kwargs: Any) -> tuple[dict[str, Any], Offer | None]:
+        data = self.parse(ReimageRequest)
+        host = find_host(kwargs["host"])
+        wants_pins = host.transport != "local" and bool(data.get("fingerprints"))
+        return data, fetch_offer(actor=self.actor, host=host) if wants_pins else None
+
+    @extend_schema(operation_id="hosts_reimage", request=ReimageRequest, responses=HostDetailSerializer)
+    def post(self, request: Request, host: str) -> Response:
+        """The machine was installed anew: pin its new keys, and begin again.
+
+        What is open on it ends as re-imaged, and what was agreed is forgotten: at its next look base is what the
+        definition says, as at enrolment. `fingerprints` may be left out for a local folder, and where a host CA
+        vouches for the new key.
+        """
+        data, offer = self.prepared
+        found = find_host(host)
+        reimage_host(
+            actor=self.actor,
+            host=found,
+            offer=offer,
+            fingerprints=data.get("fingerprints", ()),
+            reason=data["reason"],
+        )
+        return Response(_detail(found))
+
+
+def _detail(host: Host) -> Any:
+    has_keys = Exists(HostKey.objects.filter(host=OuterRef("pk"), revoked_at=None))
+    hosts = Host.objects.select_related("team", "credential").annotate(has_keys=has_keys)
+    return HostDetailSerializer(hosts.get(pk=host.pk)).data
 
 
 class CredentialTest(ApiView):

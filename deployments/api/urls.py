@@ -1,6 +1,6 @@
 from django.urls import path
 
-from deployments.api import definition, deployments, enrolment
+from deployments.api import definition, deployments, enrolment, renaming
 
 urlpatterns = [
     path("definition/revisions/", definition.RevisionList.as_view()),
@@ -10,5 +10,7 @@ urlpatterns = [
     path("deployments/", deployments.DeploymentList.as_view()),
     path("deployments/<str:deployment>/", deployments.DeploymentDetail.as_view()),
     path("hosts/<str:host>/enrol/", enrolment.HostEnrol.as_view()),
+    path("hosts/<str:host>/reimage/", enrolment.HostReimage.as_view()),
+    path("hosts/<str:host>/rename/", renaming.HostRename.as_view()),
     path("credentials/<str:credential>/test/", enrolment.CredentialTest.as_view()),
 ]

@@ -1,4 +1,5 @@
-"""Enrolment in two steps: fetch the keys a host shows, then pin those whose fingerprints a person confirmed.
+"""Enrolment in two steps: fetch the keys a host shows, then pin those whose fingerprints a person confirmed. A host
+that was installed anew is enrolled anew, and begins again.
 
 Fetching uses the network and no transaction; pinning is one transaction of the inventory. What a host shows is
 not trusted until somebody has compared it with the host's own console (`ssh-keygen -lf /etc/ssh/…pub`).
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import transaction
+
 from common.core.actor import Actor
 from common.core.errors import Conflict, FieldError, Invalid, Unprocessable
 from deployments.transport.base import TransportFailure
@@ -16,8 +19,9 @@ from deployments.transport.host_keys import HostKey as OfferedKey
 from deployments.transport.host_keys import fetch_host_keys
 from inventory.core.connection import HostConnection
 from inventory.models import Host, HostKey
-from inventory.queries.connections import connections_for
-from inventory.services.host_keys import pin_host_keys
+from inventory.queries.connections import connection_for, connections_for
+from inventory.services.host_keys import pin_host_keys, revoke_host_keys
+from inventory.services.host_life import mark_reimaged
 from inventory.services.permissions import require
 
 _AT_ONCE = 50
@@ -104,6 +108,30 @@ def enrol_host(*, actor: Actor, host: Host, offer: Offer, fingerprints: Sequence
         )
     keys = [key.public_key for key in offer.keys if key.fingerprint in wanted]
     return pin_host_keys(actor=actor, host=host, keys=keys)
+
+
+def reimage_host(
+    *, actor: Actor, host: Host, offer: Offer | None, fingerprints: Sequence[str] = (), reason: str = ""
+) -> list[HostKey]:
+    """The machine was installed anew: pin the keys that it shows now, and begin again with what is agreed there.
+
+    Without fingerprints only a host that needs no pin: a local folder, or one whose new key a host CA vouches for;
+    keys that were pinned are revoked then. Raises Invalid, or Conflict as `enrol_host` does.
+    """
+    require(actor, "host.enrol")
+    with transaction.atomic():
+        keys: list[HostKey] = []
+        if offer is not None and fingerprints:
+            keys = enrol_host(actor=actor, host=host, offer=offer, fingerprints=fingerprints)
+        elif host.transport != "local":
+            if not connection_for(host).ca_keys:
+                raise Invalid(
+                    "Name the fingerprints of its new keys, compared with what its own console says.",
+                    errors=[FieldError("/fingerprints", "empty")],
+                )
+            revoke_host_keys(actor=actor, host=host)
+        mark_reimaged(actor=actor, host=host, reason=reason)
+    return keys
 
 
 async def _fetch_all(

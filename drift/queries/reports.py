@@ -87,6 +87,12 @@ def _row(finding: Finding, look: HostScan, item: dict[str, str]) -> ReportRow:
     )
 
 
+def changed_items(summary: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+    """Lists that changed: name, what is gone, what came."""
+    lists = summary.get("items", {})
+    return [(name, lists[name]["removed"], lists[name]["added"]) for name in sorted(lists)]
+
+
 def describe_change(summary: dict[str, Any]) -> str:
     """One line for a finding's change: "edited: 1 line removed, 2 added; mode 0644 → 0600"."""
     parts = []
@@ -106,5 +112,10 @@ def describe_change(summary: dict[str, Any]) -> str:
         parts += [
             f"{name} {old if old is not None else '(none)'} → {new if new is not None else '(none)'}"
             for name, (old, new) in summary.get("attributes", {}).items()
+        ]
+        parts += [
+            f"{name}: "
+            + ", ".join([*(f"without {item}" for item in gone), *(f"with {item}" for item in come)])
+            for name, gone, come in changed_items(summary)
         ]
     return f"{summary['kind']}: {'; '.join(parts)}" if parts else str(summary["kind"])

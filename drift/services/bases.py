@@ -16,7 +16,9 @@ from drift.core.bases import deployed_base
 from drift.models import HostState
 from drift.services.contents import desired_to_compare
 from drift.services.manifests import load_states, store_manifest
+from drift.services.retirement import begin_again
 from inventory.models import Host
+from inventory.queries.host_names import hosts_called, naming, spans_of
 from inventory.queries.hosts import host_view
 
 KIND = "move-base"
@@ -26,7 +28,8 @@ BATCH_HOSTS = 50  # each batch is written in one transaction
 def apply_deployment(*, event_id: UUID, type: str, subject_id: UUID, data: dict[str, Any]) -> None:
     """Consumer of `deployment.reported`: only makes the job, since rendering reads Git."""
     deployment = Deployment.objects.get(pk=subject_id)
-    hosts = Host.objects.filter(name__in=deployment.hosts, state=Host.ACTIVE).order_by("name")
+    called = hosts_called(deployment.hosts, deployment.created_at)  # as they were when it was reported
+    hosts = called.filter(state=Host.ACTIVE).order_by("name")
     ids = [str(pk) for pk in hosts.values_list("pk", flat=True)]
     batches = [ids[i : i + BATCH_HOSTS] for i in range(0, len(ids), BATCH_HOSTS)]
     create_job(actor=SYSTEM, kind=KIND, subject=deployment, batches=batches)
@@ -61,6 +64,11 @@ def _move_base(deployment: Deployment, host: Host, deployed: DesiredManifest, he
         host=host, defaults={"status": "unknown", "reason": "never scanned"}
     )
     state = HostState.objects.select_for_update().get(pk=state.pk)
+    host = Host.objects.get(pk=host.pk)
+    if host.reimaged_at is not None:
+        if deployment.deployed_at < host.reimaged_at:
+            return False  # what was put there before it was installed anew is gone
+        begin_again(host=host, state=state)
     base = deployed_base(
         base=load_states(state.base),
         head=head,
@@ -79,6 +87,7 @@ def _newer_reports(deployment: Deployment, host: Host) -> Sequence[Sequence[str]
     """The resources of each report about this host that was deployed later; read under the host's lock."""
     at = deployment.deployed_at
     later = Deployment.objects.filter(
-        Q(deployed_at__gt=at) | Q(deployed_at=at, number__gt=deployment.number), hosts__contains=[host.name]
+        naming(spans_of([host.pk]), field="hosts", at="created_at"),
+        Q(deployed_at__gt=at) | Q(deployed_at=at, number__gt=deployment.number),
     )
     return list(later.values_list("resources", flat=True))

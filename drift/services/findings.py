@@ -137,7 +137,7 @@ def _see(
         hidden = finding.state == "ignored"
         _reopen(finding, "no ignore rule hides it any more" if hidden else "it is on a host again")
     if finding.state == "waived":
-        end_if_outgrown(finding=finding, host=look.host.name)
+        end_if_outgrown(finding=finding, host=look.host)
     if before is not None and before.finding_id != finding.pk and is_new:
         finding.supersedes = before.finding
         finding.claimed_by, finding.claimed_at = before.finding.claimed_by, before.finding.claimed_at

@@ -9,8 +9,10 @@ from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict
 from common.services.ledger import transition
 from drift.core.lifecycles import FINDING
-from drift.models import Decision, Finding, Occurrence
+from drift.models import Decision, Finding
 from drift.models.decision import WAIVE
+from inventory.models import Host
+from inventory.queries.host_names import spans_of
 
 
 def reopen_expired_waivers(*, now: datetime) -> int:
@@ -47,17 +49,26 @@ def end_waiver(*, actor: Actor, decision: Decision, reason: str) -> list[Finding
 
 def hosts_beyond(decision: Decision) -> list[str]:
     """Hosts that have a finding of this waiver now, and are not among those that it was agreed for."""
-    present = Occurrence.objects.filter(
-        finding__decisions=decision, ended_at=None, verdict__in=("drifted", "conflict")
-    ).values_list("host__name", flat=True)
-    return sorted(set(present) - set(decision.change.hosts))
+    present = Host.objects.filter(
+        occurrences__finding__decisions=decision,
+        occurrences__ended_at=None,
+        occurrences__verdict__in=("drifted", "conflict"),
+    ).distinct()
+    return sorted(host.name for host in _beyond(decision, list(present)))
 
 
-def end_if_outgrown(*, finding: Finding, host: str) -> None:
+def end_if_outgrown(*, finding: Finding, host: Host) -> None:
     """A waiver is for the hosts that two people looked at: on another one the finding is open again."""
     waiver = _latest_waiver(finding)
-    if waiver is not None and host not in waiver.change.hosts:
+    if waiver is not None and _beyond(waiver, [host]):
         _reopen(SYSTEM, finding, f"it is on {host} too, which {waiver} does not cover")
+
+
+def _beyond(waiver: Decision, hosts: list[Host]) -> list[Host]:
+    """Those of the hosts that the waiver does not name, by what they were called when it was proposed."""
+    spans = [span for span in spans_of(host.pk for host in hosts) if span.covers(waiver.change.created_at)]
+    covered = {span.host_id for span in spans if span.name in waiver.change.hosts}
+    return [host for host in hosts if host.pk not in covered]
 
 
 def in_force(decision: Decision) -> list[Finding]:

@@ -38,6 +38,8 @@ hosts/{host}/                     GET     yes yes yes yes yes
 hosts/{host}/                     PATCH   no  yes no  no  yes
 hosts/{host}/decommission/        POST    no  yes no  no  yes
 hosts/{host}/recommission/        POST    no  yes no  no  yes
+hosts/{host}/rename/              POST    no  yes no  no  yes
+hosts/{host}/reimage/             POST    no  no  no  no  yes
 hosts/{host}/enrol/               GET     no  no  no  no  yes
 hosts/{host}/enrol/               POST    no  no  no  no  yes
 host-cas/                         GET     yes yes yes yes yes

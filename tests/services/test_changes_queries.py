@@ -8,7 +8,7 @@ from django.db import connection
 
 from changemgmt.queries.changes import changes_for_host, changes_matching
 from common import clock
-from tests.factories import logged
+from tests.factories import host, logged
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +40,8 @@ def history() -> None:
 
 
 def test_a_hosts_changes_come_latest_first(history: None) -> None:
-    assert titles(changes_for_host("web-1")) == ["late", "old"]
-    assert titles(changes_for_host("web")) == []
+    assert titles(changes_for_host(host("web-1"))) == ["late", "old"]
+    assert titles(changes_for_host(host("web"))) == []
 
 
 def test_changes_match_by_any_of_the_hosts(history: None) -> None:
@@ -54,7 +54,7 @@ def test_changes_match_by_resource(history: None) -> None:
 
 
 def test_changes_match_from_a_time_until_before_another(history: None) -> None:
-    late = changes_for_host("web-2").get().happened_at
+    late = changes_for_host(host("web-2")).get().happened_at
     assert titles(changes_matching(hosts=["web-1"], since=late)) == ["late"]
     assert titles(changes_matching(hosts=["web-1"], until=late)) == ["old"]
     assert titles(changes_matching(hosts=["web-1"], since=late, until=late + timedelta(seconds=1))) == [

@@ -52,6 +52,7 @@ def fleet() -> Fleet:
     fleet = Fleet(FILES, [host("web-1"), host("web-2")])
     pin("web-1", "old", "old-rsa")
     pin("web-2", "other")
+    work()
     fleet.look()
     return fleet
 

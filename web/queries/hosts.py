@@ -119,7 +119,7 @@ def host_page(host: Host, *, now: datetime) -> HostPage:
         hidden=hidden,
         more_verdicts=max(0, len(shown) - MOST_RESOURCES),
         occurrences=occurrences,
-        changes=list(changes_for_host(host.name)[:SHOWN]),
+        changes=list(changes_for_host(host)[:SHOWN]),
         scans=list(HostScan.objects.filter(host=host).select_related("scan").order_by("-created_at")[:SHOWN]),
         facts=flat(host.facts),
         variables=flat(host.variables),

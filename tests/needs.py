@@ -41,6 +41,23 @@ def _ssh_keygen() -> str | None:
     return None if shutil.which("ssh-keygen") else "no ssh-keygen (apt install openssh-client)"
 
 
+def _nft() -> str | None:
+    return (
+        None
+        if shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        else "no nft (apt install nftables)"
+    )
+
+
+def _acl() -> str | None:
+    return None if shutil.which("setfacl") else "no setfacl (apt install acl)"
+
+
+def _capabilities() -> str | None:
+    found = shutil.which("setcap", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return None if found else "no setcap (apt install libcap2-bin)"
+
+
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "not root"
 
@@ -50,6 +67,9 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "sshd": _sshd,
     "curl": _curl,
     "ssh-keygen": _ssh_keygen,
+    "nft": _nft,
+    "acl": _acl,
+    "capabilities": _capabilities,
     "root": _root,
     "debian-hosts": _debian_hosts,
 }

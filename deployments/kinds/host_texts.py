@@ -69,7 +69,7 @@ def never_raising(parse: Callable[[bytes], Listed]) -> Callable[[bytes], Listed]
     def guarded(body: bytes) -> Listed:
         try:
             return parse(body)
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, RecursionError) as error:
             return Listed(incomplete=reason(reasons.GARBLED, error))
 
     return guarded

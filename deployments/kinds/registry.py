@@ -3,8 +3,10 @@
 from deployments.kinds.accounts import GROUPS, USERS
 from deployments.kinds.authorized_keys import AUTHORIZED_KEYS
 from deployments.kinds.base import Kind
+from deployments.kinds.containers import CONTAINERS
 from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
+from deployments.kinds.firewall import FIREWALL
 from deployments.kinds.listing import ListedKind
 from deployments.kinds.packages import PACKAGES
 from deployments.kinds.ports import PORTS
@@ -18,6 +20,8 @@ LISTED: tuple[ListedKind, ...] = (
     USERS,
     GROUPS,
     PORTS,
+    FIREWALL,
+    CONTAINERS,
     SUDOERS,
     AUTHORIZED_KEYS,
 )

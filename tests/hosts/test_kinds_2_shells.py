@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,14 +194,59 @@ def test_ports_of_a_directory_root_are_not_guessed(userland: Userland, tree: Pat
 
 @pytest.mark.parametrize("tools", [("netstat",), ()])
 def test_ports_need_ss_or_netstat(tmp_path: Path, tools: tuple[str, ...]) -> None:
-    for name in ("sh", "id", *tools):
-        found_at = shutil.which(name)
-        if found_at is None:
-            pytest.skip(f"no {name}")
-        (tmp_path / name).symlink_to(found_at)
-    program = program_input(NONCE, [Ask("ports")])
-    bare = program.replace(b":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", b"")
-    done = subprocess.run(["sh", "-s"], input=bare, capture_output=True, env={"PATH": str(tmp_path)})
-    (reply,) = split_answer(done.stdout, NONCE, 1).replies
+    for name in ("sh", "id"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    for name in tools:
+        (tmp_path / name).write_text("#!/bin/sh\nexit 0\n")
+        (tmp_path / name).chmod(0o755)
+    there = Userland("bare", ("/bin/sh", "-s"), str(tmp_path), alone=True)
+    (reply,) = split_answer(there.run(program_input(NONCE, [Ask("ports")])).stdout, NONCE, 1).replies
     assert reply.failure == (None if tools else "tool missing: ss")
     assert (b"\0netstat/" in reply.body) == bool(tools)
+
+
+def fake_tools(folder: Path, userland: Userland, **scripts: str) -> Userland:
+    """The same userland with these programs before its own."""
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return replace(userland, path=f"{folder}:{userland.path}")
+
+
+def test_what_the_tools_of_the_firewall_say_arrives(userland: Userland, tmp_path: Path) -> None:
+    """Rules of this machine are left alone, so the tools are ours; that real ones agree is tried on real hosts."""
+    there = fake_tools(
+        tmp_path,
+        userland,
+        nft='case $* in "-s list ruleset") echo "table inet t {"; echo "}" ;; esac',
+        **{
+            "iptables-save": 'case $* in -V) echo "iptables-save v1.8.9 (nf_tables)" ;; *) echo "No." >&2; exit 4 ;; esac',
+            "ip6tables-save": 'case $* in -V) echo "v1.8 (nf_tables)" ;; *) echo "No." >&2; exit 4 ;; esac',
+        },
+    )
+    found = there.look(watch("firewall"))
+    assert dict(found.states) == {"firewall:nft/inet/t": Present({"rules": []})}
+    assert found.listed == {"firewall:": "read error: iptables: No."}
+
+
+@pytest.mark.needs("root", "nft")
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_rules_of_the_firewall_are_denied_to_whom_is_not_root(shell: str) -> None:
+    stranger = as_ordinary_user(Userland(shell, (shell, "-s"), "/usr/bin:/bin"))
+    found = stranger.look(watch("firewall"))
+    assert found.states == {} and found.listed == {"firewall:": "denied: nft"}
+
+
+def test_an_engine_without_a_socket_or_a_storage_is_not_asked(userland: Userland, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    there = fake_tools(tmp_path, userland, docker=f"touch {touched}", podman=f"touch {touched}")
+    used = Path("/var/lib/docker").exists() or Path("/var/lib/containers/storage").exists()
+    assert used or there.look(watch("container")).listed == {"container:": None}
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize("verb", ["firewall", "containers", "ports"])
+def test_a_directory_root_has_no_running_system(userland: Userland, tree: Path, verb: str) -> None:
+    done = userland.at(tree).run(program_input(NONCE, [Ask(verb)]))
+    (reply,) = split_answer(done.stdout, NONCE, 1).replies
+    assert reply.failure == "not supported: only a running system can tell"

@@ -143,8 +143,15 @@ SYSTEM_SECTIONS = (
         name="containers",
         kind="container",
         key=system.container_key,
-        attributes=_with_state(image=system.one_line, running=_YES),
-        in_state=("image", "running"),
+        attributes=_with_state(
+            image=system.one_line,
+            image_id=system.one_line,
+            running=_YES,
+            restart=system.one_line,
+            ports=system.words_list,
+        ),
+        in_state=("image", "image_id", "running", "restart", "ports"),
+        canonical={"ports": unordered},
         example="image: …, running: true",
     ),
     Section(

@@ -12,117 +12,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from deployments.core.secret_commands import hide_in_commands
+from deployments.core.secret_paths import DEFAULT_SECRET_PATHS
 from deployments.core.secret_shapes import hide, redact_shapes
-
-# Later patterns win; a leading "!" takes a path out again. Matching ignores case: better one path too many.
-DEFAULT_SECRET_PATHS: tuple[str, ...] = (
-    # accounts
-    "/etc/shadow*",
-    "/etc/gshadow*",
-    "/etc/security/opasswd*",
-    "/etc/master.passwd",
-    "/var/lib/sss/secrets/**",
-    "/etc/krb5.keytab",
-    "*.keytab",
-    # SSH and TLS private keys
-    "/etc/ssh/ssh_host_*_key",
-    "**/.ssh/id_*",
-    "!**/.ssh/id_*.pub",
-    "**/.ssh/identity",
-    "id_rsa",
-    "id_dsa",
-    "id_ecdsa*",
-    "id_ed25519*",
-    "!id_*.pub",
-    "*.key",
-    "*.pem",
-    "!/etc/ssl/certs/**",
-    "!/usr/share/ca-certificates/**",
-    "!/usr/local/share/ca-certificates/**",
-    "!/etc/pki/ca-trust/**",
-    "!cert*.pem",
-    "!chain*.pem",
-    "!fullchain*.pem",
-    "!ca.pem",
-    "!ca-*.pem",
-    "!*.crt.pem",
-    "*key.pem",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.ppk",
-    "*.keystore",
-    "/etc/ssl/private/**",
-    "/etc/pki/tls/private/**",
-    "/etc/letsencrypt/archive/**/privkey*",
-    "/etc/letsencrypt/accounts/**",
-    "**/.gnupg/**",
-    "/etc/wireguard/**",
-    "/etc/openvpn/**/*.key",
-    "/etc/ipsec.secrets",
-    "/etc/ipsec.d/private/**",
-    "/etc/swanctl/private/**",
-    # passwords, tokens and credentials of programs
-    ".pgpass",
-    ".netrc",
-    "_netrc",
-    ".my.cnf",
-    ".mylogin.cnf",
-    "/etc/mysql/debian.cnf",
-    ".htpasswd",
-    "*.htpasswd",
-    ".git-credentials",
-    ".npmrc",
-    ".pypirc",
-    ".vault-token",
-    ".s3cfg",
-    ".boto",
-    ".env",
-    ".env.*",
-    "!.env.example",
-    "!.env.sample",
-    "*.password",
-    "*.passwd",
-    "*.passphrase",
-    "*.secret",
-    "*.secrets",
-    "*.token",
-    "password.txt",
-    "passwords.txt",
-    "secrets.y*ml",
-    "secrets.json",
-    "credentials",
-    "credentials.*",
-    "credential.*",
-    "token",
-    "/etc/sasldb2",
-    "/etc/postfix/sasl_passwd*",
-    "/etc/exim4/passwd.client",
-    "/etc/ppp/chap-secrets",
-    "/etc/ppp/pap-secrets",
-    "/etc/NetworkManager/system-connections/**",
-    "/etc/wpa_supplicant/*.conf",
-    "/etc/cryptsetup-keys.d/**",
-    # clouds, clusters, containers
-    "**/.aws/credentials",
-    "**/.aws/sso/**",
-    "**/.config/gcloud/**",
-    "**/.azure/**",
-    "**/.docker/config.json",
-    "**/.kube/config",
-    "**/.kube/cache/**",
-    "/etc/kubernetes/*.conf",
-    "/etc/kubernetes/pki/**/*.key",
-    "/etc/rancher/**/*.yaml",
-    "/var/lib/kubelet/pki/**",
-    "/var/lib/rancher/**/tls/**",
-    "/run/secrets/**",
-    "/var/run/secrets/**",
-    "/etc/credstore/**",
-    "/etc/credstore.encrypted/**",
-)
 
 
 @dataclass(frozen=True)
@@ -138,20 +32,55 @@ def is_secret_path(path: str, patterns: Iterable[str] = DEFAULT_SECRET_PATHS) ->
 
     `*` and `?` stay within one name, `**` spans any number of directories, `[…]` is a set. A pattern without
     a slash matches the last name in any directory. The last pattern that matches decides, and one that begins
-    with `!` says no; what comes after the defaults can therefore only narrow them by naming it.
+    with `!` says no; what comes after the defaults can therefore only narrow them by naming it. What is left of a
+    secret file under another name (`shadow-`, `server.key~`, `.env.bak`, `.id_rsa.swp`) is as secret.
     """
-    return _is_secret(path, tuple(patterns))
+    given = tuple(patterns)
+    return _is_secret(path, given) or ((kept := _copied_from(path)) != path and _is_secret(kept, given))
 
 
 @lru_cache(maxsize=65536)  # a fleet asks about the same paths on every host
 def _is_secret(path: str, patterns: tuple[str, ...]) -> bool:
     normal = posixpath.normpath("/" + path.lstrip("/")).casefold()
     secret = False
-    for pattern in patterns:
-        exempt = pattern.startswith("!")
-        if exempt == secret and _compiled(pattern.removeprefix("!")).fullmatch(normal):
+    name = normal.rpartition("/")[2]
+    for exempt, names, paths in _grouped(patterns):
+        if exempt == secret and (names.fullmatch(name) or paths.fullmatch(normal)):
             secret = not exempt
     return secret
+
+
+_COPY = re.compile(
+    r"(?:~|-|#|\.~\d{1,4}~|\.(?:bak|backup|old|orig|save|saved|copy|tmp|new|sw[a-p]|rpmsave|rpmnew|rpmorig|(?:dpkg|ucf)-\w{1,8}|\d{1,14}))+\Z",
+    re.IGNORECASE,
+)
+
+
+def _copied_from(path: str) -> str:
+    """The path without what editors, package managers and people put around a name to keep what was there."""
+    folder, slash, name = path.rpartition("/")
+    plain = _COPY.sub("", name)
+    if plain != name:
+        plain = plain.removeprefix("#")
+        if name.startswith(".") and re.search(r"\.sw[a-p]\Z", name):
+            plain = plain.removeprefix(".")
+    return f"{folder}{slash}{plain}" if plain else path
+
+
+@lru_cache(maxsize=256)
+def _grouped(patterns: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str], re.Pattern[str]], ...]:
+    """For each run of patterns that all exempt or all don't: which, and what matches a name and a whole path."""
+    groups = []
+    for exempt, run in groupby(patterns, key=lambda pattern: pattern.startswith("!")):
+        given = [pattern.removeprefix("!").casefold() for pattern in run]
+        names = [_glob_to_regex(pattern) for pattern in given if "/" not in pattern]
+        paths = [_glob_to_regex("/" + pattern.removeprefix("/")) for pattern in given if "/" in pattern]
+        groups.append((exempt, _any_of(names), _any_of(paths)))
+    return tuple(groups)
+
+
+def _any_of(expressions: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(expressions) or r"(?!)", re.DOTALL)
 
 
 def redact(text: str) -> Redacted:
@@ -195,15 +124,6 @@ def secret_digest(key: bytes, sha256: str) -> str:
 def secret_content_digest(key: bytes, content: bytes) -> str:
     """The same `hmac` attribute from the content itself, for what a definition wants."""
     return secret_digest(key, hashlib.sha256(content).hexdigest())
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    if "/" not in pattern:
-        pattern = "**/" + pattern
-    if not pattern.startswith("/"):
-        pattern = "/" + pattern
-    return re.compile(_glob_to_regex(pattern.casefold()), re.DOTALL)
 
 
 def _glob_to_regex(glob: str) -> str:

@@ -34,13 +34,13 @@ def _user(separator: str) -> str:
 _LOGIN = r"docker|podman|buildah|skopeo|nerdctl|oras|crane|az|oc|helm"
 _LDAP = r"ldap(?:search|add|modify|delete|passwd|whoami|compare|modrdn|exop)"
 
-# Programs, and where among their arguments a secret is.
-_ARGUMENTS: tuple[tuple[str, str], ...] = (
+# Programs, where among their arguments a secret is, and what they begin with where not every use has one.
+_ARGUMENTS: tuple[tuple[str, ...], ...] = (
     (r"sshpass", _flag(r"-p")),
     (r"(?:mysql|mariadb)[a-z-]{0,20}|mytop|innobackupex|xtrabackup", _flag(r"-p", "")),
     (r"7z[arz]{0,2}|unrar|rar", _flag(r"-h?p", "")),
     (r"mongo(?:sh|dump|restore|export|import|stat|top|files)?|twine", _flag(r"-p")),
-    (rf"(?:{_LOGIN})(?=[^|;&\n]{{0,60}}[ \t]login[ \t])", _flag(r"-p", _APART)),
+    (_LOGIN, _flag(r"-p", _APART), r"[^|;&\n]{0,60}[ \t]login[ \t]"),
     (r"user(?:add|mod)", _flag(r"-p", _APART)),
     (_LDAP, _flag(r"-[wsa]", _APART)),
     (_LDAP, _flag(r"-w", "")),
@@ -56,10 +56,10 @@ _ARGUMENTS: tuple[tuple[str, str], ...] = (
     ),
     (r"xfreerdp3?|wlfreerdp3?|rdesktop", _flag(r"/p:|-p", "")),
     (r"openssl", _flag(r"-(?:passin|passout|pass|password)", _APART, prefix=r"[\"']?pass:")),
-    (r"openssl(?=[ \t]+enc[ \t])", _flag(r"-[kK]", _APART)),
-    (r"openssl(?=[ \t]+passwd[ \t])", rf"(?P<before>[ \t](?!passwd[ \t]))(?P<value>(?!-){_WORD}){_END}"),
+    (r"openssl", _flag(r"-[kK]", _APART), r"[ \t]+enc[ \t]"),
+    (r"openssl", rf"(?P<before>[ \t](?!passwd[ \t]))(?P<value>(?!-){_WORD}){_END}", r"[ \t]+passwd[ \t]"),
     (r"kubectl|oc", _flag(r"--from-literal", prefix=r"[\"']?[^\s=\"']{1,100}=")),
-    (r"htpasswd(?=[^|;&\n]{0,200}[ \t]-[A-Za-z0-9]{0,8}b)", rf"(?P<before>[ \t]){_VALUE}{_END}"),
+    (r"htpasswd", rf"(?P<before>[ \t]){_VALUE}{_END}", r"[^|;&\n]{0,200}[ \t]-[A-Za-z0-9]{0,8}b"),
     (
         r"rabbitmqctl",
         rf"(?P<before>\b(?:add_user|change_password|authenticate_user)[ \t]+\S{{1,100}}[ \t]+){_VALUE}",
@@ -70,27 +70,38 @@ _ARGUMENTS: tuple[tuple[str, str], ...] = (
     ),
     (r"wpa_passphrase", rf"(?P<before>^[ \t]+{_WORD}[ \t]+){_VALUE}"),
     (
-        r"mc(?=[ \t]+(?:alias|config)[ \t])",
+        r"mc",
         rf"(?P<before>[ \t]https?://\S{{1,200}}[ \t]+\S{{1,100}}[ \t]+){_VALUE}",
+        r"[ \t]+(?:alias|config)[ \t]",
     ),
     (
-        r"vault(?=[ \t]+login[ \t])",
+        r"vault",
         rf"(?P<before>[ \t]login[ \t]+(?:-\S{{1,60}}[ \t]+){{0,5}})(?P<value>(?!-|\w+=){_WORD})",
+        r"[ \t]+login[ \t]",
     ),
-    (r"vault(?=[ \t]+(?:kv|write)[ \t])", rf"(?P<before>[ \t][\w.-]{{1,60}}=){_VALUE}"),
+    (r"vault", rf"(?P<before>[ \t][\w.-]{{1,60}}=){_VALUE}", r"[ \t]+(?:kv|write)[ \t]"),
     (
-        r"(?:aws|git|gh|gcloud|npm|composer)(?=[ \t]+config)",
+        r"aws|git|gh|gcloud|npm|composer",
         rf"(?P<before>[ \t][\w./:-]{{0,100}}(?i:secret|token|password|_auth|access_key)\w{{0,10}}[ \t]+){_VALUE}",
+        r"[ \t]+config",
     ),
-    (r"rclone(?=[ \t]+obscure[ \t])", rf"(?P<before>[ \t]obscure[ \t]+){_VALUE}"),
+    (r"rclone", rf"(?P<before>[ \t]obscure[ \t]+){_VALUE}"),
     (
         r"sqlplus|rman|expdp|impdp|sqlldr",
         r"(?P<before>[ \t][\"']?[\w$#]{1,60}/)(?P<value>[^\s\"'@/|;&]{1,200})(?=[@\"'\s]|$)",
     ),
 )
+# One search for all of them: most texts name no such program.
+_ANY = re.compile(
+    rf"(?<![\w.-])(?:{'|'.join(sorted({entry[0] for entry in _ARGUMENTS}))})(?:\.exe)?(?=[ \t])"
+)
 _RULES = tuple(
-    (re.compile(rf"(?<![\w.-])(?:{program})(?:\.exe)?{_REST}"), re.compile(secret, re.MULTILINE))
-    for program, secret in _ARGUMENTS
+    (
+        re.compile(rf"(?:{programs})(?:\.exe)?"),
+        re.compile(rf"(?<![\w.-])(?:{programs})(?:\.exe)?(?={''.join(when)}){_REST}"),
+        re.compile(secret, re.MULTILINE),
+    )
+    for programs, secret, *when in _ARGUMENTS
 )
 
 _READERS = (
@@ -116,12 +127,15 @@ def hide_in_commands(text: str, hide: Hide) -> tuple[str, int]:
         count += new is not None
         return match[0] if new is None else new
 
-    for command, secret in _RULES:
+    named = {match[0] for match in _ANY.finditer(text)}
+    for programs, command, secret in _RULES:
+        if not any(programs.fullmatch(name) for name in named):
+            continue
 
         def inside(match: re.Match[str], secret: re.Pattern[str] = secret) -> str:
             return match[0][: match.start("args") - match.start()] + secret.sub(substitute, match["args"])
 
         text = command.sub(inside, text)
-    for sent in _SENT:
-        text = sent.sub(substitute, text)
+    for clue, sent in zip(("|", "<<<"), _SENT, strict=True):
+        text = sent.sub(substitute, text) if clue in text else text
     return text, count

@@ -6,35 +6,36 @@ is not folded, whereas a leaked secret can't be taken back. References such as `
 `{{ password }}` and plain words such as `yes` or `none` are not secrets.
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Callable
 
-PLACEHOLDER = "[redacted]"
+from deployments.core.secret_tokens import PLACEHOLDER, TOKEN_RULES, without_encoded, without_private_keys
 
-_PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9 ]{0,40} )?PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(r"-----END (?:[A-Z0-9 ]{0,40} )?PRIVATE KEY(?: BLOCK)?-----")
+__all__ = ["PLACEHOLDER", "hide", "redact_shapes"]
 
-# nginx's proxy_pass and its like name an upstream.
-_PASS = r"(?<![a-z])(?<!proxy_)(?<!fastcgi_)(?<!uwsgi_)(?<!scgi_)(?<!grpc_)(?<!memcached_)(?:pass|pw)"
-_SECRET_WORD = (
-    rf"(?:pass[_-]?(?:words?|wd|phrases?|code)|passwd|pwd|{_PASS}|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
-    r"|account[_-]?key|private[_-]?key|secret[_-]?key|shared[_-]?key|encryption[_-]?key|signing[_-]?key|master[_-]?key"
-    r"|auth[_-]?key|authtoken|sas[_-]?key|credentials?|snmp[_-]?community|community[_-]?string|rootpw|bindpw|requirepass|masterauth|psk|_auth)"
+# nginx's proxy_pass and its like name an upstream; OpenVPN's auth-user-pass a file.
+_PASS = r"(?<![a-z])(?<!proxy_)(?<!fastcgi_)(?<!uwsgi_)(?<!scgi_)(?<!grpc_)(?<!memcached_)(?<!auth-user-)(?:pass|pw)"
+_WORD = (
+    rf"(?:(?<!challenge)pass[_-]?(?:words?|wd|phrases?|code)|passwd|pwd|{_PASS}|secret|token|authtok|api[_-]?key|access[_-]?key(?:[_-]?id)?"
+    r"|(?:account|private|secret|shared|encryption|signing|master|auth|subscription|functions|app|license|pre[_-]?shared)[_-]?key"
+    # systemd names a credential there, and does not say it
+    r"|authtoken|sas[_-]?key|(?<!load)(?<!import)(?<!set-)(?<!initiate.)credentials?|(?:auth|logged_in|nonce)_(?:key|salt)|secret[_-]?key[_-]?base"
+    r"|snmp[_-]?community|community[_-]?string|rootpw|bindpw|requirepass|masterauth|auth_pass|psk|_auth|crypt[_-]?key|private-key)"
 )
 # "db.password1" and "DB_PASSWORD" are keys, "password_file" and "PasswordAuthentication" are not.
+_NAME = rf"{_WORD}(?:[_-]?(?:data|value|base64|b64|plain|\d{{1,3}}))?"
+_KEY = rf"(?<![\w.-])[\w.-]{{0,80}}?{_NAME}"
 # In sudoers, "NOPASSWD: ALL" and "(root) PASSWD: /bin/x" are tags.
-_SUDO_TAG = (
-    r"(?-i:NOPASSWD:|PASSWD:[ \t]{0,10}(?:ALL\b|[!/]|[A-Z]{3,12}:)|(?<=[)=,:] )PASSWD:|(?<=[)=,:])PASSWD:)"
-)
-_KEY_BODY = rf"[\w.-]{{0,80}}?{_SECRET_WORD}(?:[_-]?(?:data|value|base64|b64|\d{{1,3}}))?"
-_KEY = rf"(?<![\w.-]){_KEY_BODY}"
+_SUDO_TAG = r"(?-i:(?<=NO)PASSWD:|PASSWD:[ \t]{0,10}(?:ALL\b|[!/]|[A-Z]{3,12}:)|(?<=[)=,:] )PASSWD:|(?<=[)=,:])PASSWD:)"
 _QUOTED = r"\"(?:[^\"\\\n]|\\.){1,4000}\"|'(?:[^'\\\n]|\\.){1,4000}'"
 _ASSIGNMENT = re.compile(
-    rf"(?P<before>(?!{_SUDO_TAG}){_KEY}[\"']?[ \t]{{0,40}}(?:=>|:=|\?=|==?|:)[ \t]{{0,40}})"
-    # the last: a quote that is not closed on its line
-    rf"(?P<value>{_QUOTED}|[^\s,;\"'<>&|]{{1,4000}}|[\"'][^\"'\n]{{1,4000}}(?=\n|\Z))",
+    rf"(?P<before>(?!{_SUDO_TAG}){_NAME}\\?[\"']?\]?[ \t]{{0,40}}(?:=>|:=|\?=|==?|::?)[ \t]{{0,40}})"
+    # the last two: quotes inside a quoted text, and a quote that is not closed on its line
+    rf"(?P<value>{_QUOTED}|\\[\"'][^\"'\\\n]{{1,4000}}|[^\s,;\"'<>&|]{{1,4000}}|[\"'][^\"'\n]{{1,4000}}(?=\n|\Z))",
+    re.IGNORECASE,
+)
+# define('DB_PASSWORD', '…')
+_CALL = re.compile(
+    rf"(?P<before>\([ \t]{{0,10}}[\"'][\w.-]{{0,80}}?{_NAME}[\"'][ \t]{{0,10}},[ \t]{{0,10}})(?P<value>{_QUOTED})",
     re.IGNORECASE,
 )
 _YAML_BLOCK = re.compile(
@@ -49,27 +50,57 @@ _YAML_NEXT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _YAML_LIST = re.compile(
-    r"(?P<before>(?<![\w.-])[\w.-]{0,80}?pass(?:words?|wds?|phrases?)[\"']?[ \t]{0,10}[:=][ \t]{0,10})(?P<value>\[[^\]\n]{2,4000}\])",
+    r"(?P<before>pass(?:words?|wds?|phrases?)[\"']?[ \t]{0,10}[:=][ \t]{0,10})(?P<value>\[[^\]\n]{2,4000}\])",
     re.IGNORECASE,
 )
+# cloud-init's "chpasswd: {list: |": user:password, line by line
+_YAML_USERS = re.compile(
+    r"(?P<before>^(?P<indent>[ \t]{0,60})chpasswd:[ \t]{0,10}\n(?:(?P=indent)[ \t]+(?!list)[^\n]*\n){0,5}(?P=indent)[ \t]+list:[ \t]{0,10}[|>]?-?[ \t]{0,10}\n)"
+    r"(?P<value>(?:(?P=indent)[ \t]+[^\n]*(?:\n|\Z))+)",
+    re.MULTILINE,
+)
 _JSON_AUTH = re.compile(r"(?P<before>\"auth\"[ \t]*:[ \t]*)(?P<value>\"[^\"\n]{1,4000}\")")
+_GOSSIP = re.compile(
+    r"(?P<before>\bencrypt\"?[ \t]{0,10}[:=][ \t]{0,10})(?P<value>\"[A-Za-z0-9+/]{22,44}={0,2}\")"
+)
 _SQL = re.compile(
     r"(?P<before>\b(?:identified[ \t]{1,10}(?:with[ \t]{1,10}\S{1,60}[ \t]{1,10})?(?:by|as)(?:[ \t]{1,10}password)?|password)"
     r"[ \t]{0,10}\(?[ \t]{0,10})(?P<value>'(?:[^'\\\n]|\\.){1,1000}')",
     re.IGNORECASE,
 )
-_XML = re.compile(rf"(?P<before><{_KEY}>)(?P<value>[^<\n]{{1,4000}})(?=</)", re.IGNORECASE)
+_XML = re.compile(rf"(?P<before><[\w.:-]{{0,80}}?{_NAME}>)(?P<value>[^<\n]{{1,4000}})(?=</)", re.IGNORECASE)
 _XML_PAIR = re.compile(
-    rf"(?P<before>(?:key|name)=[\"']{_KEY}[\"'][ \t]{{1,10}}value=)(?P<value>{_QUOTED})", re.IGNORECASE
+    rf"(?P<before>(?:key|name)=[\"'][\w.-]{{0,80}}?{_NAME}[\"'][ \t]{{1,10}}value=)(?P<value>{_QUOTED})",
+    re.IGNORECASE,
 )
 _FLAG = re.compile(
-    rf"(?P<before>(?<![\w-])--?{_KEY_BODY}[ \t]{{1,10}})(?P<value>{_QUOTED}|[^\s\"'-][^\s\"']{{0,4000}})",
+    rf"(?P<before>(?<![\w-])--?[\w.-]{{0,80}}?{_NAME}[ \t]{{1,10}})(?P<value>{_QUOTED}|[^\s\"'-][^\s\"']{{0,4000}})",
     re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(
-    r"(?P<before>^[ \t]{0,60}(?:requirepass|masterauth|bindpw|rootpw|r[ow]community6?|password|passwd|secret|psk|token)[ \t]{1,40})"
-    r"(?P<value>[^\s\[=:][^\s]{0,4000})(?=[ \t]{0,40}(?:$|#))",
+    r"(?P<before>^[ \t]{0,60}(?:requirepass|masterauth|bindpw|rootpw|auth_pass|password|passwd|secret|psk|token|wpa_passphrase)"
+    r"[ \t]{1,40}|^[ \t]{0,60}rootpw(?:[ \t]{1,10}--\w{1,20}){1,3}[ \t]{1,10})"
+    r"(?P<value>[^\s\[=:-][^\s]{0,4000})(?=[ \t]{0,40}(?:$|#|;))",
     re.IGNORECASE | re.MULTILINE,
+)
+_SNMP = re.compile(
+    r"(?P<before>^[ \t]{0,60}(?:r[ow]community6?[ \t]{1,40}|trapcommunity[ \t]{1,40}|com2sec6?[ \t]{1,40}(?:-Cn[ \t]+\S+[ \t]+)?\S{1,60}[ \t]{1,40}\S{1,60}[ \t]{1,40}"
+    r"|(?:trap2?|inform)sink[ \t]{1,40}\S{1,100}[ \t]{1,40}|createuser[ \t][^\n]{1,200}?(?:md5|sha\S{0,4}|aes\S{0,4}|des)[ \t]{1,10}))"
+    rf"(?P<value>{_QUOTED}|[^\s\"]{{1,400}})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SNMP_PRIVATE = re.compile(
+    r"(?P<before>^[ \t]{0,60}createuser[ \t][^\n]{1,300}\[redacted\]\"?[ \t]{1,10}(?:aes|des)\S{0,4}[ \t]{1,10})(?P<value>\S{1,400})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_INLINE = re.compile(
+    # haproxy, bind, ipsec.secrets, redis' ACL, sentinel, squid, preseed
+    r"(?P<before>\buser[ \t]{1,10}\S{1,100}[ \t]{1,10}(?:insecure-)?password[ \t]{1,10}|\bstats[ \t]{1,10}auth[ \t]{1,10}[^\s:]{1,100}:"
+    r"|[{;][ \t]{0,10}secret[ \t]{1,10}|(?:^|\s):[ \t]{0,10}(?:PSK|XAUTH|EAP|PIN|NTLM)[ \t]{1,10}|^user[ \t][^\n]{1,200}?[ \t]>"
+    r"|\bsentinel[ \t]{1,10}auth-pass[ \t]{1,10}\S{1,100}[ \t]{1,10}|\blogin=[^\s:=]{1,100}:"
+    r"|\bpasswd/[\w-]{1,60}[ \t]{1,10}(?:password|string)[ \t]{1,10}|[?&]sig=)"
+    rf"(?P<value>{_QUOTED}|[^\s\"';&]{{1,1000}})",
+    re.MULTILINE,
 )
 _NETRC = re.compile(
     r"(?P<before>\blogin[ \t\n]{1,20}\S{1,200}[ \t\n]{1,20}password[ \t]{1,20})(?P<value>\S{1,4000})"
@@ -83,92 +114,128 @@ _URL_TOKEN = re.compile(r"(?P<before>\bhttps?://)(?P<value>[^\s/@:\"'<>]{16,1000
 _USER_FLAG = re.compile(
     r"(?P<before>(?<![\w-])(?:-u|--user|--proxy-user)[ \t=]{1,3}[\"']?[^\s:\"'=/]{1,100}:)(?P<value>(?!\d+(?![^\s\"']))[^\s\"':]{1,1000})"
 )
-_MYSQL_FLAG = re.compile(
-    r"(?P<before>\b(?:mysql|mariadb)[a-z-]{0,20}(?:[ \t]{1,10}[^\s|;&]{1,200}){0,20}?[ \t]{1,10}-p)(?P<value>[^\s\"';|&]{3,1000})"
-)
 _AUTHORIZATION = re.compile(
-    r"(?P<before>\bauthorization[\"']?[ \t]{0,10}[:= ][ \t]{0,10}[\"']?(?:bearer|basic|token|digest|apikey)[ \t]{1,10})"
-    r"(?P<value>[^\s\"']{4,4000})",
+    r"(?P<before>\bauthorization\\?[\"']?(?:[ \t]{0,10}[:=][ \t]{0,10}\\?[\"']?(?:(?:bearer|basic|token|digest|apikey)[ \t]{1,10})?"
+    r"|[\s,]{1,10}[\"']?(?:bearer|basic|token|digest|apikey)[ \t]{1,10}))"
+    r"(?P<value>(?!(?:bearer|basic|token|digest|apikey)\b)[^\s\"'\\$]{8,4000})",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?P<before>\bbearer[ \t]{1,10})(?P<value>[\w.~+/=-]{16,4000})", re.IGNORECASE)
-_CRYPT = re.compile(
-    r"(?P<before>)(?P<value>\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|md5|apr1|argon2i?d?|scrypt|pbkdf2[\w-]{0,20})\$[./\w$=,+-]{16,400}"
-    r"|\{(?:SSHA|SHA|SSHA256|SSHA512|CRYPT|SMD5|MD5)\}[\w./+=$-]{8,400})",
+_COOKIE = re.compile(
+    r"(?P<before>\b(?:set-)?cookie[\"']?:[ \t]{0,10}[\w.-]{1,80}=)(?P<value>[^\s\"']{8,4000})", re.IGNORECASE
 )
-_TOKEN = re.compile(
-    r"(?P<before>)(?<![\w-])(?P<value>"
-    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Z0-9])"
-    r"|gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[\w.-]{20,255}"
-    r"|xox[abceoprs]-[\w-]{10,255}|xapp-[\w-]{10,255}|[sr]k_(?:live|test)_\w{16,255}|whsec_[\w+/=]{16,255}"
-    r"|AIza[\w-]{35}|ya29\.[\w-]{20,2000}|GOCSPX-[\w-]{20,64}|npm_[A-Za-z0-9]{30,64}|pypi-[\w-]{32,500}|rubygems_[0-9a-f]{32,64}"
-    r"|SG\.[\w-]{16,64}\.[\w-]{16,64}|hv[sbr]\.[\w-]{20,255}|do[por]_v1_[0-9a-f]{64}|dckr_pat_[\w-]{20,64}|shp(?:at|ca|pa|ss)_[0-9a-f]{32}"
-    r"|sk-[\w-]{20,255}|fb_\w{20,255}|AGE-SECRET-KEY-1[0-9A-Z]{50,64}|dapi[0-9a-f]{32}|key-[0-9a-f]{32}|SK[0-9a-f]{32}"
-    r"|eyJ[\w-]{8,4000}\.eyJ[\w-]{8,8000}\.[\w-]{0,4000})",
-)
-_WEBHOOK = re.compile(
-    r"(?P<before>https://(?:hooks\.slack\.com/services/|discord(?:app)?\.com/api/webhooks/))(?P<value>[\w/-]{8,400})"
-)
-_BASE64_RUN = re.compile(
-    r"(?<![\w+/=])[A-Za-z0-9+/]{32,200000}={0,2}(?:\r?\n[ \t]{0,60}[A-Za-z0-9+/]{4,76}={0,2}){0,4000}"
+_HEADER_KEY = re.compile(
+    r"(?P<before>\bx-[\w-]{1,60}-key[\"']?[ \t]{0,10}:[ \t]{0,10}[\"']?)(?P<value>[^\s\"']{4,4000})",
+    re.IGNORECASE,
 )
 
 _NOT_A_SECRET = re.compile(
     # references
-    r"|\$\{[^}]*\}\S*|\$[A-Za-z_]\w*(?:/\S*)?|\$\(.*|%[({].*|\{\{.*|\{%.*|<[^>]*>"
+    r"|\$\{[^}]*\}\S*|\$[A-Za-z_]\w*(?:/\S*|::\w+)?|\$\(.*|%[({].*|%[a-zA-Z]|\{\{.*|\{%.*|<[^>]*>|\$\d"
     # where a secret is kept, not the secret
-    r"|(?:file:)?/(?:etc|run|var|usr|srv|opt|home|root|mnt|path)/[\w./-]*"
+    r"|(?:file:)?(?:/(?:etc|run|var|usr|srv|opt|home|root|mnt|path)|%[dthSCE])/[\w./@%-]*"
     # nothing, or the beginning of something else
-    r"|\*+|#.*|\\|\(|\{|\[|[|>][+-]?|yes|no|on|off|true|false|none|null|nil|~"
+    r"|\*+|x|#.*|\\|\(|\{|\[|[|>][+-]?|yes|no|on|off|true|false|none|null|nil|~"
+    # the words that examples have
+    r"|secret|password|passwd|(?:pass:)?insta"
     # PAM's controls and the sources of nsswitch.conf
     r"|required|requisite|sufficient|optional|include|substack|files|compat|systemd|sss|db|nis|ldap|winbind",
     re.IGNORECASE | re.DOTALL,
 )
-_RULES = (
-    _YAML_BLOCK,
-    _YAML_NEXT,
+
+# Each line is tried only when it holds one of these words: most lines of most files hold none.
+_WORDS = (
+    *(
+        "pass",
+        "pw",
+        "secret",
+        "token",
+        "authtok",
+        "key",
+        "cred",
+        "auth",
+        "psk",
+        "community",
+        "salt",
+        "identified",
+    ),
+    *("login=", "sig=", ": eap", ": pin", ": ntlm", " on >"),
+)
+_LINE_RULES = (
     _YAML_LIST,
     _AUTHORIZATION,
-    _BEARER,
-    _URL,
-    _URL_TOKEN,
-    _USER_FLAG,
-    _MYSQL_FLAG,
-    _WEBHOOK,
-    _SQL,
+    _HEADER_KEY,
     _XML,
     _XML_PAIR,
     _JSON_AUTH,
+    _CALL,
+    _SQL,
     _ASSIGNMENT,
     _FLAG,
-    _NETRC,
     _DIRECTIVE,
-    _CRYPT,
-    _TOKEN,
+    _INLINE,
+)
+# What a text must hold for the rules behind it to have a chance, so that most of them never run.
+_TEXT_RULES: tuple[tuple[re.Pattern[str], tuple[re.Pattern[str], ...]], ...] = (
+    (re.compile(r":[ \t]{0,10}(?:[|>][^\n]{0,12})?\n"), (_YAML_USERS, _YAML_BLOCK, _YAML_NEXT)),
+    (re.compile(r"bearer|cookie", re.IGNORECASE), (_BEARER, _COOKIE)),
+    (re.compile(r"://"), (_URL, _URL_TOKEN)),
+    (re.compile(r"(?:-u|--user|--proxy-user)[ \t=]"), (_USER_FLAG,)),
+    (re.compile(r"[$_.{-]|eyJ|\d{8}|SK|key|A[KSBC]|AIza|1//"), TOKEN_RULES),
+    (re.compile(r"encrypt"), (_GOSSIP,)),
+)
+_LATER_RULES = (
+    (re.compile(r"login"), (_NETRC,)),
+    (re.compile(r"com2sec|community|sink|createuser", re.IGNORECASE), (_SNMP, _SNMP_PRIVATE)),
 )
 
 
-def redact_shapes(text: str) -> tuple[str, int]:
-    """The text with its secrets replaced, and how many were."""
-    text, count = _without_private_keys(text)
-    for rule, replace in ((_BASE64_RUN, _hide_encoded_key), *((rule, hide) for rule in _RULES)):
-        hidden = 0
-
-        def substitute(match: re.Match[str], replace: _Replace = replace) -> str:
-            nonlocal hidden
-            new = replace(match)
-            hidden += new is not None
-            return match[0] if new is None else new
-
-        text = rule.sub(substitute, text)
+def redact_shapes(text: str, *, depth: int = 2) -> tuple[str, int]:
+    """The text with its secrets replaced, and how many were. `depth`: how often base64 is unwrapped."""
+    text, count = without_private_keys(text)
+    if depth:
+        text, hidden = without_encoded(text, lambda inside: redact_shapes(inside, depth=depth - 1)[1])
         count += hidden
+    text, early = _by(_TEXT_RULES, text)
+    text, lines = _by_line(text)
+    text, late = _by(_LATER_RULES, text)
+    return text, count + early + lines + late
+
+
+def _by(clued: tuple[tuple[re.Pattern[str], tuple[re.Pattern[str], ...]], ...], text: str) -> tuple[str, int]:
+    count = 0
+    for clue, rules in clued:
+        if clue.search(text):
+            text, hidden = _replaced(rules, text)
+            count += hidden
     return text, count
 
 
-_Replace = Callable[[re.Match[str]], str | None]
+def _by_line(text: str) -> tuple[str, int]:
+    lines, count = text.split("\n"), 0
+    for number, lowered in enumerate(text.lower().split("\n")):
+        if any(word in lowered for word in _WORDS):
+            lines[number], hidden = _replaced(_LINE_RULES, lines[number])
+            count += hidden
+    return ("\n".join(lines) if count else text), count
+
+
+def _replaced(rules: tuple[re.Pattern[str], ...], text: str) -> tuple[str, int]:
+    count = 0
+
+    def substitute(match: re.Match[str]) -> str:
+        nonlocal count
+        new = hide(match)
+        count += new is not None
+        return match[0] if new is None else new
+
+    for rule in rules:
+        text = rule.sub(substitute, text)
+    return text, count
 
 
 def hide(match: re.Match[str]) -> str | None:
+    """What stands for a match with its groups `before` and `value`; None where the value is no secret."""
     value = match["value"]
     quote = value[0] if value[0] in "\"'" and value[0] == value[-1] and len(value) > 1 else ""
     inner = value[1:-1] if quote else value
@@ -178,31 +245,3 @@ def hide(match: re.Match[str]) -> str | None:
         indent = inner[: len(inner) - len(inner.lstrip())]
         return f"{match['before']}{indent}{PLACEHOLDER}" + "\n" * inner.endswith("\n")
     return f"{match['before']}{quote}{PLACEHOLDER}{quote}"
-
-
-def _hide_encoded_key(match: re.Match[str]) -> str | None:
-    """A private key in PEM that was encoded once more, as Kubernetes and cloud-init do."""
-    if not match[0].startswith("LS0tLS1CRUdJTi"):
-        return None
-    try:
-        head = base64.b64decode("".join(match[0].split())[:64])
-    except binascii.Error:
-        return PLACEHOLDER
-    return PLACEHOLDER if b"PRIVATE" in head else None
-
-
-def _without_private_keys(text: str) -> tuple[str, int]:
-    """PEM blocks, by searching: one expression over a file full of BEGIN lines could take quadratic time."""
-    pieces: list[str] = []
-    at, count = 0, 0
-    ends = iter(_PEM_END.finditer(text))
-    end = next(ends, None)
-    for begin in _PEM_BEGIN.finditer(text):
-        if begin.start() < at:
-            continue
-        while end is not None and end.start() < begin.end():
-            end = next(ends, None)
-        pieces += (text[at : begin.start()], PLACEHOLDER)
-        at = len(text) if end is None else end.end()  # without an end, the rest of the file is the key
-        count += 1
-    return "".join((*pieces, text[at:])), count

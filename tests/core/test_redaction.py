@@ -20,8 +20,13 @@ SECRET += (
     " /srv/app/tls/server.key /etc/nginx/privkey.pem /etc/ssl/private/a/b /home/ana/.pgpass /root/.my.cnf"
 )
 SECRET += " /etc/app/db.password /home/ana/.aws/credentials /root/.kube/config /etc/kubernetes/admin.conf /srv/app/.env"
+SECRET += " /root/.ssh/work /var/backups/shadow.bak /etc/app/server.key~ /srv/app/.env.bak /root/.ssh/.id_rsa.swp /etc/krb5.keytab"
+SECRET += " /root/.vault-token /root/.docker/config.json /etc/wireguard/wg0.conf /etc/ipsec.secrets /root/.bash_history"
+SECRET += " /etc/app/db-password /etc/app/api_token /etc/apt/auth.conf.d/x.conf /etc/openvpn/client/auth.txt /etc/x/htpasswd"
 SECRET += " /root/.netrc /run/secrets/db /etc/postfix/sasl_passwd /etc/letsencrypt/archive/a/privkey1.pem /etc/SERVER.KEY"
 PLAIN = "/etc/passwd /etc/ssh/ssh_host_ed25519_key.pub /root/.ssh/id_rsa.pub /root/.ssh/authorized_keys /etc/hosts"
+PLAIN += " /etc/pam.d/common-password /root/.ssh/config /root/.ssh/known_hosts /etc/apt/keyrings/docker.key /usr/bin/htpasswd"
+PLAIN += " /etc/systemd/system/rotate-token.service /etc/passwd- /etc/ssl/openssl.cnf /etc/nginx/dhparam.pem /etc/tokens.conf"
 PLAIN += " /etc/ssl/certs/ca.pem /etc/nginx/fullchain.pem /etc/nginx/nginx.conf /etc/shadowy/x /srv/keys.txt"
 
 
@@ -116,6 +121,46 @@ def test_the_last_pattern_that_matches_decides() -> None:
         ("password:\n    hunter2\nnext: 1\n", "hunter2"),
         ("db:\n  passwords:\n    - hunter1\n    - hunter2\n  next: 1\n", "hunter2"),
         ("password='hunter2\nsecond line'\n", "hunter2"),
+        (
+            "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\n",
+            "P2/56wAA",
+        ),
+        (
+            "-----BEGIN OpenVPN Static key V1-----\n6acef03f\n-----END OpenVPN Static key V1-----\n",
+            "6acef03f",
+        ),
+        (
+            "PuTTY-User-Key-File-3: ssh-rsa\nPrivate-Lines: 2\nAAABAQCAhunter\nabcd==\nPrivate-MAC: x\n",
+            "hunter",
+        ),
+        ("    user ana insecure-password hunter2\n    stats auth ana:other", "hunter2"),
+        ("    stats auth ana:hunter2\n", "hunter2"),
+        ('key "k" { algorithm hmac-sha256; secret "aHVudGVyMg=="; };', "aHVudGVyMg"),
+        ("    auth_pass hunter2\n", "hunter2"),
+        ('@left @right : PSK "hunter2"\n', "hunter2"),
+        ("user default on >hunter2 ~* +@all\n", "hunter2"),
+        ("sentinel auth-pass main hunter2\n", "hunter2"),
+        ("cache_peer p parent 3128 0 login=ana:hunter2\n", "hunter2"),
+        ("d-i passwd/root-password password hunter2\n", "hunter2"),
+        ("rootpw --plaintext hunter2\n", "hunter2"),
+        ("olcRootPW:: e1NTSEF9aHVudGVyMg==\n", "e1NTSEF9aHVudGVyMg"),
+        ("ldap_default_authtok = hunter2\n", "hunter2"),
+        ("chpasswd:\n  expire: false\n  list: |\n    root:hunter2\nnext: 1\n", "hunter2"),
+        ("https://x.blob.core.windows.net/c?sv=1&sig=hunter2%3D", "hunter2"),
+        ('encrypt = "pUqJrVyVRj5jsiYEkM/tFQYfWyJIv4s3XkvDwy7Cu5s="', "pUqJrVyVRj5jsiYEkM"),
+        ("com2sec readonly default hunter2\n", "hunter2"),
+        ("define('AUTH_KEY', 'hunter2')", "hunter2"),
+        ("requests.get(u, headers={'X-Auth-Key': 'hunter2'})", "hunter2"),
+        ("Cookie: session=hunter2hunter2", "hunter2"),
+        ('echo "{\\"password\\": \\"hunter2\\"}"', "hunter2"),
+        (
+            "ana:1000:aad3b435b51404eeaad3b435b51404ee:31d6cfe0d16ae931b73c59d7e0c089c0:[U ]:LCT-1:",
+            "31d6cfe0",
+        ),
+        (
+            "cGFzc3dvcmQ9aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnRlcjJodW50ZXIy\naHVudGVyMg==\nend",
+            "aHVudGVyMg",
+        ),
     ],
 )
 def test_a_secret_of_known_shape_is_replaced_visibly(text: str, secret: str) -> None:
@@ -146,6 +191,16 @@ def test_a_secret_of_known_shape_is_replaced_visibly(text: str, secret: str) -> 
         "secrets:\n  - db-password\n  - name: tls\nsecrets: [db-password]\nmax_tokens: 4096\n",
         "password:\n  min_length: 12\n  rotate: monthly\n",
         "mysql -P 3306 --protocol tcp\nmkdir -p /srv/app\n",
+        # as Debian ships them
+        "input_password = secret\nchallengePassword = A challenge password\nsecret = $insta::secret # pass:insta\n",
+        "LoadCredential=passwd.hashed-password.root\nImportCredential=tmpfiles.*\n",
+        '# METHOD can be "trust", "md5", "password", "scram-sha-256",\nhost all all 127.0.0.1/32 scram-sha-256\n',
+        "# /etc/pam.d/common-account - authorization settings common to all services\n",
+        "ana ALL=(ALL) NOPASSWD: ALL\nben ALL = PASSWD: WEB\n",
+        "sha256sum 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  x\n",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPf6pPSFBzI7kSDdHDmTgDDzzDHnUlrqmSDwLm2Opfq ana@shop\n",
+        "cG9zdGdyZXMgbGlzdGVucyBvbiBhbGwgYWRkcmVzc2Vz\n",
+        "user www-data;\npid /run/nginx.pid;\nssl_session_tickets off;\nserver_tokens off;\n",
         "",
     ],
 )

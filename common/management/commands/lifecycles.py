@@ -14,6 +14,7 @@ MODULES = (
     "inventory.core.lifecycles",
     "changemgmt.core.lifecycles",
     "drift.core.lifecycles",
+    "drift.core.adoption_lifecycle",
 )
 
 

@@ -8,17 +8,19 @@ import pytest
 
 from common import clock
 from common.core.errors import Invalid, NotPermitted
-from common.models import LedgerEntry, OutboxEvent
+from common.models import LedgerEntry
+from deployments.services.deployments import report_deployment
 from deployments.services.enrolment import reimage_host
 from drift.models import Finding, HostHistory, HostState, Occurrence, ResourceVerdict
 from drift.services.observations import record_look
+from drift.services.retirement import restart_host
 from inventory.models import Host, HostKey
 from inventory.services.host_cas import trust_host_ca
 from inventory.services.host_keys import pin_host_keys
 from inventory.services.host_life import mark_reimaged, recommission_host
 from inventory.services.hosts import decommission_host
 from tests.definitions import GitFleet, work
-from tests.factories import acting, host
+from tests.factories import acting, host, program
 from tests.folding import approve, begin, carry_out, fixed_by_hand, fold
 from tests.services.test_host_key_findings import fingerprint, public_key
 
@@ -115,15 +117,23 @@ def test_a_fold_back_that_waits_for_a_push_there_retires_with_it(fleet: GitFleet
     assert finding.state == "retired"
 
 
+def test_what_was_deployed_before_says_nothing_of_it_now(fleet: GitFleet) -> None:
+    before = clock.now()
+    reimage(fleet, "web-2")
+    report_deployment(
+        actor=program("cy"), revision=fleet.revision, hosts=["web-2", "web-3"], deployed_at=before
+    )
+    work("move-base")
+    assert HostState.objects.get(host__name="web-2").base is None
+    assert HostState.objects.get(host__name="web-3").base is not None
+
+
 def test_it_begins_again_once_for_each_time(fleet: GitFleet) -> None:
     reimage(fleet, "web-2")
     work()
     fleet.push("web-2")
     fleet.look("web-2")
     base = HostState.objects.get(host__name="web-2").base_id
-    OutboxEvent.objects.filter(type="host.reimaged")
-    from drift.services.retirement import restart_host
-
     found = fleet.hosts["web-2"]
     restart_host(event_id=found.pk, type="host.reimaged", subject_id=found.pk, data={})  # delivered twice
     assert HostState.objects.get(host__name="web-2").base_id == base

@@ -295,6 +295,32 @@ fb_tool() {
     printf '\0%s %.200s\0' "$code" "$said"
 }
 
+# fb_units TYPES PROPERTIES: "t/systemctl" with these properties of all units of these types, except templates.
+fb_units() {
+    fb_need systemctl || return 1
+    files=$(systemctl list-unit-files --no-legend --no-pager --full --type="$1" 2>&1) &&
+        loaded=$(systemctl list-units --all --plain --no-legend --no-pager --full --type="$1" 2>&1) || {
+        printf 't/systemctl\0\0001 %.200s\0' "${loaded-$files}"
+        return 0
+    }
+    units=
+    IFS=$newline
+    for line in $files$newline$loaded; do
+        case $line in ['* ']*) line=${line#??} ;; esac # how old versions mark a unit that failed
+        line=${line%% *}
+        case " $units " in
+            *" $line "*) continue ;;
+        esac
+        case $line in
+            *@.*) ;; # a template
+            *.*) units="$units $line" ;;
+        esac
+    done
+    IFS=' '
+    # Times are told in UTC, whatever the zone of the host.
+    fb_tool systemctl env TZ=UTC0 systemctl show --no-pager --property="$2" -- $units
+}
+
 # --- the call ---------------------------------------------------------------------------------------------------
 
 foldback() {

@@ -34,7 +34,8 @@ class Listed:
     Three more matter only where an entry is declared. `declared` are states to take then instead of those in
     `states`: an alias, an entry or an attribute that comes and goes by itself. `unseen` are attributes that can't be
     seen, by key, with the reason: an entry that declares one is unknown. `gaps` are patterns of keys (`fnmatch`):
-    what matches one, and is in neither mapping, is unknown for its reason although the rest was seen.
+    what matches the first of them, and is in neither mapping, is unknown for that reason, or absent where that is
+    None, whatever `incomplete` says of the rest.
     """
 
     states: Mapping[str, State] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Listed:
     redacted: Mapping[str, int] = field(default_factory=dict)
     declared: Mapping[str, State] = field(default_factory=dict)
     unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    gaps: Mapping[str, str] = field(default_factory=dict)
+    gaps: Mapping[str, str | None] = field(default_factory=dict)
 
     def state_of(self, key: str, attributes: Iterable[str] | None) -> State:
         """The state of a declared entry of which these attributes matter (None: all that it has)."""

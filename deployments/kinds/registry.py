@@ -4,6 +4,7 @@ from deployments.kinds.accounts import GROUPS, USERS
 from deployments.kinds.authorized_keys import AUTHORIZED_KEYS
 from deployments.kinds.base import Kind
 from deployments.kinds.containers import CONTAINERS
+from deployments.kinds.cron import CRON
 from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
 from deployments.kinds.firewall import FIREWALL
@@ -17,6 +18,7 @@ from deployments.kinds.symlinks import SYMLINKS
 LISTED: tuple[ListedKind, ...] = (
     PACKAGES,
     SERVICES,
+    CRON,
     USERS,
     GROUPS,
     PORTS,

@@ -18,30 +18,8 @@ fb_services() {
 }
 
 fb_services_systemd() {
-    fb_need systemctl || return 0
-    files=$(systemctl list-unit-files --no-legend --no-pager --full --type=service,socket,path 2>&1) &&
-        loaded=$(systemctl list-units --all --plain --no-legend --no-pager --full --type=service,socket,path 2>&1) || {
-        printf 't/systemctl\0\0001 %.200s\0times/\0' "${loaded-$files}"
-        return 0
-    }
-    units=
-    IFS=$newline
-    for line in $files$newline$loaded; do
-        case $line in ['* ']*) line=${line#??} ;; esac # how old versions mark a unit that failed
-        line=${line%% *}
-        case " $units " in
-            *" $line "*) continue ;;
-        esac
-        case $line in
-            *@.*) ;; # a template
-            *.service|*.socket|*.path) units="$units $line" ;;
-        esac
-    done
-    IFS=' '
-    # Times are told in UTC, whatever the zone of the host.
-    fb_tool systemctl env TZ=UTC0 systemctl show --no-pager --property=Id,Names,LoadState,ActiveState,SubState \
-        --property=UnitFileState,Type,BusName,TriggeredBy,WantedBy,RequiredBy,Transient,NeedDaemonReload,Job \
-        --property=StateChangeTimestamp -- $units
+    about=Id,Names,LoadState,ActiveState,SubState,UnitFileState,Type,BusName,TriggeredBy,WantedBy,RequiredBy
+    fb_units service,socket,path "$about,Transient,NeedDaemonReload,Job,StateChangeTimestamp" || return 0
     set +f
     for dir in ./etc/systemd/system/*.d ./run/systemd/system/*.d; do
         case $dir in

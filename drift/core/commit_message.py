@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from deployments.core.commit_message import message_with_trailers
+from deployments.core.definition.placement_model import shown
 
 SUBJECT_LENGTH = 72
 _NOT_ONE_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -13,8 +14,8 @@ Signature = tuple[str, str]  # name, address
 
 def subject_line(*, findings: Sequence[str], resources: Sequence[str], layer: str) -> str:
     """`Fold back /etc/motd into roles/web (DRF-3)`; a long path is shortened from its front."""
-    paths = sorted({resource.partition(":")[2] for resource in resources})
-    what = paths[0] if len(paths) == 1 else f"{len(paths)} resources"
+    names = sorted({shown(resource) for resource in resources})
+    what = names[0] if len(names) == 1 else f"{len(names)} resources"
     which = findings[0] if len(findings) == 1 else f"{len(findings)} findings"
     where = f" into {layer}" if layer else ""
     room = max(SUBJECT_LENGTH - len(f"Fold back {where} ({which})"), 20)

@@ -18,15 +18,14 @@ from deployments.core.definition.effect import (
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
-from deployments.core.definition.placement_model import undeclared_state
+from deployments.core.definition.placement_model import Occurrence, undeclared_state
 from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.definition.sections import is_managed
 from deployments.core.git_safety import UnsafeGitName, check_tree_path
 from deployments.core.redaction import redact
 from deployments.core.secret_shapes import PLACEHOLDER
-from deployments.core.states import UNDECLARED, State, Unknown, project, to_json
+from deployments.core.states import Unknown, project, to_json
 from drift.core.proposals import Edits
-from inventory.core.host_view import HostView
 
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]{0,100000}")
 SHOWN_RESOURCES = 500
@@ -40,17 +39,17 @@ OUTCOMES = {
 }
 
 
-def gives_live(
-    definition: Definition, host: HostView, resource: str, live: State, base: State = UNDECLARED
-) -> bool:
+def gives_live(definition: Definition, resource: str, occurrence: Occurrence) -> bool:
     """Whether the definition says of this resource (of its path, as whatever kind of thing) exactly what is live on
-    the host. `base` is what counts for it where nobody declares it, and its kind is watched."""
+    the occurrence's host; of what nobody declares, and whose kind is watched, its base says it."""
+    host, live = occurrence.host, occurrence.live
     if not is_managed(resource):
         return False
     desired = declared_at(definition, host, resource)
     if desired is None:
         exhaustive = exhaustive_directories(merge(definition, host))
-        return live == undeclared_state(resource, exhaustive, watched_kinds(definition), base)
+        said = undeclared_state(resource, exhaustive, watched_kinds(definition), occurrence.base)
+        return occurrence.counts(live) == occurrence.counts(said)
     if isinstance(desired.state, Unknown):
         return False
     return project(live, desired.compared) == project(desired.state, desired.compared)

@@ -62,7 +62,14 @@ def live_change(finding: Finding) -> LiveChange:
     return LiveChange(
         finding.resource,
         tuple(
-            LiveOccurrence(host_view(row.host), from_json(row.base), live, _content(blobs, live))
+            LiveOccurrence(
+                host_view(row.host),
+                from_json(row.base),
+                live,
+                _content(blobs, live),
+                redacted=row.redactions,
+                attributes=frozenset(row.attributes) if row.watched else None,
+            )
             for row, live in zip(occurrences, lives, strict=True)
         ),
     )
@@ -92,7 +99,7 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
         f"{reference} on {occurrence.host.name}"
         for reference, live in sorted(ground.changes.items())
         for occurrence in live.occurrences
-        if not gives_live(after, occurrence.host, live.resource, occurrence.live, occurrence.base)
+        if not gives_live(after, live.resource, occurrence)
     )
     bound = effect_digest(ground.files, edits, change)
     with_finding = {o.host.name for live in ground.changes.values() for o in live.occurrences}

@@ -10,8 +10,9 @@ from common.core.errors import Unprocessable
 from deployments.core.commit_message import trailers_of
 from deployments.core.definition.model import DesiredManifest, DesiredResource, Origin
 from deployments.core.definition.parse import parse_definition
+from deployments.core.definition.placement_model import Occurrence
 from deployments.core.git_safety import clean_person
-from deployments.core.states import ABSENT, Absent, Present, State, Unknown
+from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, Unknown
 from drift.core.bases import deployed_base
 from drift.core.commit_message import clean_signature, commit_message, subject_line
 from drift.core.folded import gives_live, refuse_unsafe_edits
@@ -65,6 +66,9 @@ def test_a_subject_is_one_line_of_bearable_length(findings: list[str], path: str
 
 
 def test_a_long_path_keeps_its_end() -> None:
+    assert subject_line(findings=["DRF-1"], resources=["package:nginx"], layer="base") == (
+        "Fold back package nginx into base (DRF-1)"
+    )
     subject = subject_line(
         findings=["DRF-3"], resources=["file:" + "/very" * 30 + "/app.conf"], layer="roles/web"
     )
@@ -182,7 +186,21 @@ DEFINITION = parse_definition(
 def test_the_definition_gives_live_only_where_it_says_exactly_that(
     resource: str, live: State, expected: bool
 ) -> None:
-    assert gives_live(DEFINITION, WEB, resource, live) is expected
+    assert gives_live(DEFINITION, resource, Occurrence(WEB, UNDECLARED, live)) is expected
+
+
+def test_of_a_watched_kind_the_definition_gives_what_was_there_at_the_first_look() -> None:
+    definition = parse_definition({"definition.yaml": b"format: 1\nwatched: [packages]\n"})
+    was, now = (Present({"version": version, "hold": False}) for version in ("1", "2"))
+
+    def given(live: State, base: State, counted: set[str] | None = None) -> bool:
+        attributes = None if counted is None else frozenset(counted)
+        return gives_live(definition, "package:nginx", Occurrence(WEB, base, live, attributes=attributes))
+
+    assert given(was, was) and given(ABSENT, ABSENT)
+    assert not given(now, was) and not given(ABSENT, was) and not given(now, ABSENT)
+    assert given(now, was, {"hold"})
+    assert not gives_live(definition, "host_key:web-1", Occurrence(WEB, was, was))
 
 
 # ---- base after a deployment

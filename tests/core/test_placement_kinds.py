@@ -210,6 +210,17 @@ def test_of_what_nobody_declared_only_what_was_changed_by_hand_is_declared() -> 
     assert found[0].explanation.startswith("Declares user daemon as it is live in roles/web.")
 
 
+def test_what_a_host_changes_by_itself_is_not_declared_along_with_it() -> None:
+    was = Present({"enabled": True, "running": True, "masked": False, "drop_ins": {}})
+    live = Present({"enabled": False, "running": False, "masked": False, "drop_ins": {}})
+    counted = frozenset({"enabled", "masked"})
+    watched = LiveChange("service:cups", (Occurrence(WEB[0], was, live, attributes=counted),))
+    found = place(watched, DEFINITION)
+    assert found[0].safe and changed(found[0])[-1] == "+  cups: {enabled: false}"
+    new = LiveChange("service:cups", (Occurrence(WEB[0], ABSENT, live, attributes=counted),))
+    assert changed(place(new, DEFINITION)[0])[-1] == "+  cups: {enabled: false}"
+
+
 def test_what_nobody_declared_and_somebody_removed_is_declared_absent() -> None:
     found = place(change("package:less", ABSENT, Present({"version": "1", "hold": False})), DEFINITION)
     assert all(placement.safe for placement in found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from deployments.core.definition.edit import Operation
 from deployments.core.definition.merge import layers_for
 from deployments.core.definition.model import Declaration, Definition, DesiredResource
-from deployments.core.definition.sections import SECTIONS, Section, split_resource
+from deployments.core.definition.sections import SECTIONS, Section, is_managed, split_resource
 from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, project
 from inventory.core.host_view import HostView
 
@@ -24,7 +24,8 @@ class Occurrence:
 
     `content` is what is in the live file, None where it was not fetched (binary, over the cap, secret); content
     that does not have the digest of `live` was redacted, and is never used. `redacted` is how much was taken out of
-    `live` itself because it looked like a secret: then nothing of it is folded.
+    `live` itself because it looked like a secret: then nothing of it is folded. `attributes` are those that count where
+    nobody declares the resource (None: all).
     """
 
     host: HostView
@@ -32,6 +33,11 @@ class Occurrence:
     live: State
     content: bytes | None = None
     redacted: int = 0
+    attributes: frozenset[str] | None = None
+
+    def counts(self, state: State) -> State:
+        """Of a state what counts where nobody declares it."""
+        return state if self.attributes is None else project(state, self.attributes)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,9 @@ class Case:
         if not isinstance(self.head, Present) or not isinstance(self.live, Present):
             return frozenset()
         before, after = self.head.data, self.live.data
-        names = before.keys() | after.keys() if self.desired is None else self.desired.compared
+        counted = self.occurrence.attributes
+        watched = frozenset(before.keys() | after.keys()) if counted is None else counted
+        names = watched if self.desired is None else self.desired.compared
         return frozenset(name for name in names if before.get(name) != after.get(name))
 
     @property
@@ -115,7 +123,7 @@ class Case:
     @property
     def is_right(self) -> bool:
         if self.desired is None:
-            return self.head == self.live
+            return self.occurrence.counts(self.head) == self.occurrence.counts(self.live)
         if self.secret_changed:
             return False
         return project(self.live, self.desired.compared) == project(self.head, self.desired.compared)
@@ -181,6 +189,8 @@ def section_of(resource: str) -> str:
 
 def shown(resource: str) -> str:
     """As a sentence names it: `/etc/motd`, `package nginx`."""
+    if not is_managed(resource):
+        return resource
     section, key = split_resource(resource)
     return key if section.type is not None else f"{section.kind.replace('_', ' ')} {key}"
 

@@ -128,12 +128,12 @@ def _difference(after: Definition, case: Case) -> str:
 
 def _says_enough(desired: DesiredResource, case: Case) -> bool:
     """A fold-back may not make things fit by declaring less, nor leave out of it what was changed by hand."""
-    if case.desired is None:
-        return case.changed <= desired.compared
-    if case.kind != "edit":
-        return True
     live = case.live.data if isinstance(case.live, Present) else {}
     gone = {name for name, none in case.section.optional.items() if none is None and name not in live}
+    if case.desired is None:
+        return case.changed - gone <= desired.compared
+    if case.kind != "edit":
+        return True
     return case.desired.attributes - gone <= desired.attributes
 
 

@@ -53,7 +53,8 @@ def as_written(section: Section, attribute: str, live: Any, written: Any) -> Any
 def new_attributes(definition: Definition, draft: Draft, case: Case, section: Section) -> dict[str, Any]:
     """What a new declaration says: of what was there before only what was changed, else all but what goes without
     saying."""
-    live = case.live.data if isinstance(case.live, Present) else {}
+    known = case.occurrence.counts(case.live) if section.type is None else case.live
+    live = known.data if isinstance(known, Present) else {}
     declared = merge(definition, case.host).resources.get(case.resource)
     said = declared.attributes.keys() if declared is not None else frozenset()
     if case.desired is None and isinstance(case.head, Present):

@@ -1,6 +1,7 @@
 """Looks at hosts without a network: what a test says a host shows, recorded as a scan would."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +33,7 @@ class Fleet:
     def __init__(self, files: Mapping[str, str], hosts: list[Host]) -> None:
         self.hosts = {host.name: host for host in hosts}
         self.now = START
-        self.entries: dict[str, dict[str, State]] = {host.name: {} for host in hosts}
+        self.entries: dict[str, dict[str, State]] = defaultdict(dict)
         self.incomplete: dict[str, str] = {}
         self.redacted: dict[str, int] = {}
         self.define(files)

@@ -43,7 +43,7 @@ def reasons(change: LoggedChange, drift: SeenDrift) -> list[str]:
         return []
     resource = _resource_reason(change, drift.resource)
     if resource is None and not change.resources and 2 * len(shared) >= len(set(change.hosts)):
-        resource = "it names no file, so any on that host fits"
+        resource = "it names no resource, so any on that host fits"
     if resource is None:
         return []
     return [_hosts_reason(shared, len(set(drift.hosts))), resource, _time_reason(change.happened_at, drift)]
@@ -60,8 +60,9 @@ def earliest(drift: SeenDrift) -> datetime:
 
 def _resource_reason(change: LoggedChange, resource: str) -> str | None:
     path = resource.partition(":")[2]
-    named = {name.partition(":")[2] if ":" in name else name for name in change.resources}
-    if resource in change.resources or path in named:
+    # A path means what is there, whatever kind it is logged as; another name belongs to its kind.
+    named = {name.partition(":")[2] for name in change.resources if name.partition(":")[2].startswith("/")}
+    if resource in change.resources or path in named or path in change.resources:
         return f"it names {path}"
     if path in change.text.split() or path.rpartition("/")[2] in change.text.split():
         return f"its text mentions {path.rpartition('/')[2]}"

@@ -16,6 +16,7 @@ from deployments.core.redaction import redact
 from deployments.core.secret_shapes import PLACEHOLDER
 from deployments.core.states import Absent, Present, State, Unknown, from_json
 from deployments.queries.definitions import definition_at, head_revision
+from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
 from inventory.queries.hosts import host_view
 
@@ -63,6 +64,9 @@ class Variant:
     live: Side
     attributes: dict[str, list[Any]]
     values: dict[str, Any] = field(default_factory=dict)  # the template's values on the first of the hosts
+    compared: list[str] = field(default_factory=list)  # the attributes that count
+    watched: bool = False  # nobody declared it: base and head are what was there at the first look
+    redactions: int = 0  # what was taken out of its live state: compared, not shown, never folded back
     hosts: list[str] = field(default_factory=list)
 
 
@@ -81,11 +85,19 @@ def finding_variants(finding: Finding, *, limit: int = 50) -> list[Variant]:
         desired = None
         if definition is not None:
             desired = desired_resource(definition, host_view(occurrence.host), finding.resource)
-        head = _side(occurrence.head, blobs, desired.content if desired else None)
+        is_file = kind_of(finding.resource) in FILE_KINDS
+        content = desired.content if desired else None
+        base, head, live = (
+            _side(value, blobs, text) if is_file else _side_of_values(value)
+            for value, text in ((occurrence.base, None), (occurrence.head, content), (occurrence.live, None))
+        )
         variant = Variant(
-            base=_side(occurrence.base, blobs, None),
+            base=base,
             head=head,
-            live=_side(occurrence.live, blobs, None),
+            live=live,
+            compared=occurrence.attributes,
+            watched=occurrence.watched,
+            redactions=occurrence.redactions,
             attributes=finding.change.get("attributes", {}),
             values=_without_secrets(desired.variables) if desired else {},
         )
@@ -112,6 +124,12 @@ def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _digests(*states: dict[str, Any]) -> list[str]:
     return [s["data"]["sha256"] for s in states if s.get("value") == "present" and "sha256" in s["data"]]
+
+
+def _side_of_values(value: dict[str, Any]) -> Side:
+    """What is no file has no text of its own."""
+    state = from_json(value)
+    return Side(state, None, state.reason if isinstance(state, Unknown) else "")
 
 
 def _side(value: dict[str, Any], blobs: dict[str, Blob], content: bytes | None) -> Side:

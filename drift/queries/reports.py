@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drift.models import Finding, HostScan, Scan
+from drift.core.change_words import lines_told, value_parts
+from drift.models import Decision, Finding, HostScan, Scan
 
 COLUMNS = (
     "finding", "resource", "change", "verdict", "host", "environment", "first_seen", "last_seen",
@@ -83,7 +84,7 @@ def _row(finding: Finding, look: HostScan, item: dict[str, str]) -> ReportRow:
         explained_by=", ".join(change.reference for change in changes),
         answers_for_it=", ".join(owners),
         state=finding.state,
-        decision=f"{decisions[-1].kind} ({decisions[-1].change.state})" if decisions else "",
+        decision=_decision_told(decisions[-1]) if decisions else "",
     )
 
 
@@ -93,29 +94,16 @@ def changed_items(summary: dict[str, Any]) -> list[tuple[str, list[str], list[st
     return [(name, lists[name]["removed"], lists[name]["added"]) for name in sorted(lists)]
 
 
+def _decision_told(decision: Decision) -> str:
+    """`fold-back (approved)`, `waive until 2026-03-14 (completed)`."""
+    until = f" until {decision.until:%Y-%m-%d}" if decision.until else ""
+    return f"{decision.kind}{until} ({decision.change.state})"
+
+
 def describe_change(summary: dict[str, Any]) -> str:
-    """One line for a finding's change: "edited: 1 line removed, 2 added; mode 0644 → 0600"."""
-    parts = []
-    hunks = summary.get("hunks") or []
-    removed, added = (sum(len(hunk[side]) for hunk in hunks) for side in ("removed", "added"))
-    if removed or added:
-        parts.append(
-            ", ".join(
-                f"{n} {'line' if n == 1 else 'lines'} {what}"
-                for n, what in ((removed, "removed"), (added, "added"))
-                if n
-            )
-        )
-    elif summary.get("content"):
-        parts.append("content differs")
-    if summary["kind"] != "created":
-        parts += [
-            f"{name} {old if old is not None else '(none)'} → {new if new is not None else '(none)'}"
-            for name, (old, new) in summary.get("attributes", {}).items()
-        ]
-        parts += [
-            f"{name}: "
-            + ", ".join([*(f"without {item}" for item in gone), *(f"with {item}" for item in come)])
-            for name, gone, come in changed_items(summary)
-        ]
+    """One line for a finding's change: "edited: 1 line removed, 2 added; mode: 0644 → 0600"."""
+    lines = lines_told(summary.get("hunks") or [])
+    parts = [lines] if lines else ["content differs"] if summary.get("content") else []
+    if summary["kind"] != "created" or "type" not in summary.get("attributes", {}):  # of a new file: that it is new
+        parts += value_parts(summary)
     return f"{summary['kind']}: {'; '.join(parts)}" if parts else str(summary["kind"])

@@ -1,5 +1,6 @@
 """Which changes explain a finding, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_change_that_mentions_the_path_in_its_text_explains() -> None:
 
 def test_a_change_that_names_no_file_explains_what_half_of_its_hosts_show() -> None:
     few = change(resources=[], hosts=["web-1", "web-2", "web-3"])
-    assert "it names no file, so any on that host fits" in reasons(few, DRIFT)
+    assert "it names no resource, so any on that host fits" in reasons(few, DRIFT)
 
 
 def test_a_release_to_all_hosts_does_not_explain_what_two_of_them_show() -> None:
@@ -68,3 +69,12 @@ def test_before_the_first_look_a_change_of_the_last_two_weeks_explains() -> None
     assert "before the first look" in reasons(change(), first)[2]
     assert reasons(change(happened_at=SEEN - FIRST_LOOK), first)
     assert not reasons(change(happened_at=SEEN - FIRST_LOOK - timedelta(seconds=1)), first)
+
+
+def test_a_name_that_is_no_path_belongs_to_its_kind() -> None:
+    package = replace(DRIFT, resource="package:nginx")
+    assert reasons(change(resources=["service:nginx"], text="restarted"), package) == []
+    assert "it names nginx" in reasons(change(resources=["package:nginx"], text="newer"), package)
+    rules = replace(DRIFT, resource="sudoers:/etc/sudoers.d/deploy")
+    named = change(resources=["file:/etc/sudoers.d/deploy"], text="let them restart")
+    assert "it names /etc/sudoers.d/deploy" in reasons(named, rules)

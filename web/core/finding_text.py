@@ -3,17 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from drift.core.change_words import deed, lines_told, value_parts
+from drift.core.lifecycles import ENDED
 from web.core.diffs import Row, inline_diff
 from web.core.sentences import listed, plural, sentence, share
 
-_KINDS = {
-    "edited": "Edited by hand",
-    "created": "Created by hand",
-    "deleted": "Deleted by hand",
-    "replaced": "Replaced by hand",
-}
-_NOTHING = "(none)"
 _LONGEST_LINE = 240
+_FEW, _SHORT = 4, 24
 # What says nothing beyond "it was made": shown on the finding's page, not in the inbox.
 _OF_EVERY_NEW_FILE = ("owner", "group")
 
@@ -28,7 +24,7 @@ class SmallDiff(NamedTuple):
 def small_diff(summary: Mapping[str, Any], most: int = 6) -> SmallDiff:
     """The lines removed and added, with the placeholders of host values marked as the hosts' own."""
     rows: list[Row] = []
-    for hunk in summary.get("hunks") or []:
+    for hunk in _all_hunks(summary):
         removed, added = ("".join(map(_short, hunk[side])) for side in ("removed", "added"))
         found = [
             row for row in inline_diff(removed, added, 0, host_values=_placeholders(removed + added))
@@ -38,6 +34,23 @@ def small_diff(summary: Mapping[str, Any], most: int = 6) -> SmallDiff:
             rows.append(Row("gap"))
         rows += found
     return SmallDiff(rows[:most], max(0, len(rows) - most))
+
+
+def _all_hunks(summary: Mapping[str, Any]) -> list[Mapping[str, Sequence[str]]]:
+    """The lines of its content, of its drop-ins and such, and the items of its long lists."""
+    hunks = list(summary.get("hunks") or [])
+    for texts in (summary.get("texts") or {}).values():
+        hunks += [hunk for text in texts.values() for hunk in text["hunks"]]
+    for changed in (summary.get("items") or {}).values():
+        if is_long(changed):
+            hunks.append({side: [f"{item}\n" for item in changed[side]] for side in ("removed", "added")})
+    return hunks
+
+
+def is_long(changed: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the items of a list read better as lines than in a sentence."""
+    items = [*changed["removed"], *changed["added"]]
+    return len(items) > _FEW or any(len(item) > _SHORT for item in items)
 
 
 def _short(line: str) -> str:
@@ -55,44 +68,32 @@ def _placeholders(text: str) -> dict[str, str]:
     return found
 
 
-def attribute_text(summary: Mapping[str, Any]) -> str:
-    """`mode 0640 → 0666`; for what was created or deleted, what it is."""
+def attribute_text(summary: Mapping[str, Any], *, beside_rows: bool = False) -> str:
+    """`mode: 0640 → 0666`; for what was created or deleted, what it is. `beside_rows`: without what `small_diff`
+    shows already."""
+    if beside_rows:
+        items = {name: changed for name, changed in (summary.get("items") or {}).items() if not is_long(changed)}
+        summary = {**summary, "items": items, "texts": {}}
     attributes: Mapping[str, Sequence[Any]] = summary.get("attributes") or {}
     if summary.get("kind") == "created":
-        parts = [
-            f"{name} {new}" if name != "type" else str(new)
-            for name, (_, new) in attributes.items()
-            if new is not None and name not in _OF_EVERY_NEW_FILE
-        ]
-        return f"absent → {', '.join(parts)}" if parts else ""
-    parts = [f"{name} {_told(old)} → {_told(new)}" for name, (old, new) in attributes.items()]
+        is_file = "type" in attributes
+        shown = {name: value for name, value in attributes.items() if name not in ("type", *_OF_EVERY_NEW_FILE)}
+        parts = value_parts({**summary, "attributes": shown if is_file else attributes})
+        what = [str(attributes["type"][1])] if is_file else []
+        return f"absent → {', '.join([*what, *parts]) or 'present'}"
+    parts = value_parts(summary)
     if "content" in summary and summary.get("kind") != "deleted":
         parts.insert(0, "content differs")
     return ", ".join(parts) or ("present → absent" if summary.get("kind") == "deleted" else "")
 
 
-def _told(value: Any) -> str:
-    return _NOTHING if value is None else str(value)
-
-
-def kind_words(summary: Mapping[str, Any]) -> str:
-    return _KINDS.get(str(summary.get("kind")), "Changed by hand")
-
-
-def told(summary: Mapping[str, Any]) -> str:
-    """The change on one line: `Edited by hand: 1 line removed, 2 added; mode 0640 → 0666`."""
-    hunks = summary.get("hunks") or []
-    removed, added = (sum(len(hunk[side]) for hunk in hunks) for side in ("removed", "added"))
-    lines = listed(
-        [
-            plural(removed, "line") + " removed" if removed else "",
-            plural(added, "line") + " added" if added else "",
-        ]
-    )
+def told(summary: Mapping[str, Any], resource: str = "") -> str:
+    """The change on one line: `Edited by hand: 1 line removed, 2 added; mode: 0640 → 0666`."""
+    lines = lines_told(summary.get("hunks") or [])
     details = "; ".join(
         part for part in (lines, "" if lines and not _is_edit(summary) else attribute_text(summary)) if part
     )
-    return f"{kind_words(summary)}: {details}" if details else kind_words(summary)
+    return f"{deed(summary, resource)}: {details}" if details else deed(summary, resource)
 
 
 def _is_edit(summary: Mapping[str, Any]) -> bool:
@@ -102,6 +103,7 @@ def _is_edit(summary: Mapping[str, Any]) -> bool:
 def finding_sentence(
     summary: Mapping[str, Any],
     *,
+    resource: str = "",
     state: str,
     hosts: int,
     hosts_total: int,
@@ -114,13 +116,15 @@ def finding_sentence(
 ) -> str:
     """The first line of a finding's page. `peers` names what the denominator is: "host with the role web"."""
     noun, nouns = (peers, peers.replace("host", "hosts", 1)) if peers else ("host", "hosts")
-    if state in ("vanished", "unmanaged", "retired", "superseded"):
-        return sentence(f"{kind_words(summary)}, and over")
+    if state == "ignored":
+        return sentence(f"{deed(summary, resource)}, and hidden by an ignore rule of the definition")
+    if state in ENDED and state != "proven":
+        return sentence(f"{deed(summary, resource)}, and over")
     if state == "proven":
         return sentence(f"in the definition, and proven on {plural(proven, 'host')} by a scan")
     where = f"on {share(hosts, hosts_total, noun, nouns)}"
     return sentence(
-        f"{kind_words(summary)} {where}",
+        f"{deed(summary, resource)} {where}",
         _conflicts_told(conflicts, hosts),
         f"{plural(waiting, 'host waits', 'hosts wait')} for the next push" if waiting else "",
         f"proven on {proven}" if proven else "",

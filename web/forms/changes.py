@@ -43,10 +43,10 @@ class LogChangeForm(ConsoleForm):
         label="Where", required=False, help_text="Hosts by name or selector: web-[1-37], role=web env=prod."
     )
     paths = forms.CharField(
-        label="Files",
+        label="Files, and what else",
         required=False,
         max_length=TEXT_LENGTH,
-        help_text="One path a line, such as /etc/nginx/nginx.conf.",
+        help_text="One a line: a path such as /etc/nginx/nginx.conf, or a resource such as package:nginx.",
         widget=forms.Textarea(
             attrs={"rows": 2, "class": "mono", "spellcheck": "false", "autocapitalize": "off"}
         ),

@@ -133,6 +133,7 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
         verdict=verdict_of(counted),
         sentence=finding_sentence(
             counted.change,
+            resource=counted.resource,
             state=counted.state,
             hosts=counted.hosts_open,
             hosts_total=max(peers.total, counted.hosts_open),

@@ -1,11 +1,16 @@
 """One variant of a finding as rows: inline where base and head agree, in three columns where they don't."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from deployments.core.states import Present
+from deployments.core.states import Present, State
+from deployments.kinds.registry import KINDS
+from drift.core.watched import FILE_KINDS, kind_of
 from drift.queries.findings import Side, Variant
 from web.core.attributes import AttributeRow, attribute_rows
 from web.core.diffs import Row, Summary, ThreeRow, inline_diff, side_by_side, summary
+from web.core.finding_text import is_long
 
 
 @dataclass(frozen=True)
@@ -14,6 +19,16 @@ class SideView:
 
     about: str = ""
     missing: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A text of its own in a resource that is no file: a drop-in, or a long list as lines; from base to live."""
+
+    attribute: str
+    name: str
+    rows: list[Row]
+    delta: Summary
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,8 @@ class DiffView:
     head: SideView
     live: SideView
     redactions: int
+    is_file: bool = True
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def has_text(self) -> bool:
@@ -37,7 +54,7 @@ class DiffView:
 
     @property
     def why_no_text(self) -> str:
-        return self.variant.live.why_no_text or self.variant.base.why_no_text
+        return "" if not self.is_file else self.variant.live.why_no_text or self.variant.base.why_no_text
 
 
 def diff_view(variant: Variant, resource: str) -> DiffView:
@@ -55,18 +72,61 @@ def diff_view(variant: Variant, resource: str) -> DiffView:
         old, new = _text(base), _text(live)
         if old is not None and new is not None:
             inline = inline_diff(old, new, host_values=values)
+    is_file = kind_of(resource) in FILE_KINDS
+    parts = [] if is_file else list(_parts(variant, values))
+    names = {part.attribute for part in parts if base.state == head.state}
+    kind = KINDS.get(kind_of(resource))
+    order = {} if is_file or kind is None else {"order": kind.attributes}
+    declared = variant.compared if isinstance(head.state, Present) else None
+    attributes = attribute_rows(base.state, head.state, live.state, declared, **order)
     return DiffView(
         variant=variant,
         is_three=is_three,
         inline=inline,
         three=three,
         delta=summary(inline),
-        attributes=attribute_rows(base.state, head.state, live.state, _declared(head)),
+        attributes=[row for row in attributes if row.name not in names],
         base=_heading(base),
         head=_heading(head),
         live=_heading(live),
         redactions=max(base.redactions, head.redactions, live.redactions),
+        is_file=is_file,
+        parts=parts,
     )
+
+
+def _parts(variant: Variant, values: Mapping[str, str]) -> Iterator[Part]:
+    before, after = _data(variant.base.state), _data(variant.live.state)
+    for name in variant.compared or sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, Mapping) or isinstance(new, Mapping):
+            was, now = old or {}, new or {}
+            for key in sorted({*was, *now}):
+                if was.get(key) != now.get(key):
+                    yield _part(name, f"{name}: {key}", str(was.get(key, "")), str(now.get(key, "")), values)
+        elif _is_long(old, new):
+            yield _part(name, name, _as_lines(old), _as_lines(new), values)
+
+
+def _data(state: State) -> Mapping[str, Any]:
+    return state.data if isinstance(state, Present) else {}
+
+
+def _is_long(*values: Any) -> bool:
+    """Whether what differs between two lists reads better as lines than as a row of a table."""
+    old, new = ([str(item) for item in value] if isinstance(value, list) else [] for value in values)
+    return is_long({"removed": [i for i in old if i not in new], "added": [i for i in new if i not in old]})
+
+
+def _as_lines(value: Any) -> str:
+    return "".join(f"{item}\n" for item in value or ())
+
+
+def _part(attribute: str, name: str, old: str, new: str, values: Mapping[str, str]) -> Part:
+    rows = inline_diff(old, new, host_values=values)
+    return Part(attribute, name, rows, summary(rows))
 
 
 def _differ(base: Side, head: Side) -> bool:
@@ -80,10 +140,6 @@ def _differ(base: Side, head: Side) -> bool:
 def _text(side: Side) -> str | None:
     """What is compared: an absent file has no lines, which is something else than a text we don't have."""
     return "" if side.is_absent else side.text
-
-
-def _declared(side: Side) -> list[str] | None:
-    return sorted(side.state.data) if isinstance(side.state, Present) else None
 
 
 def _heading(side: Side) -> SideView:

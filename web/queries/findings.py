@@ -166,7 +166,7 @@ def _card(finding: Any, hosts_total: int) -> FindingCard:
         explained_by=explanations[0].change if explanations else None,
         rows=small.rows,
         more_rows=small.more,
-        attributes=attribute_text(finding.change),
+        attributes=attribute_text(finding.change, beside_rows=bool(small.rows)),
     )
 
 

@@ -11,6 +11,8 @@ from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from common import clock
+from drift.core.change_words import title_of
+from drift.models import Finding
 from web.access import typed_texts
 from web.core import finding_text, sentences, spread, times, visible, words
 from web.core.icons import ICONS
@@ -188,9 +190,25 @@ def _segment(part: Segment) -> str:
 
 
 @register.filter
-def finding_told(change: Mapping[str, Any]) -> str:
-    """A finding's change in a few words: `Edited by hand: mode 0640 → 0666`."""
-    return finding_text.told(change)
+def finding_told(finding: Finding) -> str:
+    """A finding's change in a few words: `Edited by hand: mode: 0640 → 0666`."""
+    return finding_text.told(finding.change, finding.resource)
+
+
+@register.filter
+def resource_title(resource: str) -> SafeString:
+    """`Package nginx`, with the name as it stands on the host; a thing of the file system is its id."""
+    title = title_of(resource)
+    name = format_html('<span class="mono">{}</span>', shown(title.name)) if title.name else ""
+    if not title.word:
+        return SafeString(name)
+    return format_html('<span class="kind">{}</span> {}', title.word, name)
+
+
+@register.filter
+def resource_text(resource: str) -> str:
+    """The same as plain text, for titles."""
+    return str(title_of(resource))
 
 
 @register.filter

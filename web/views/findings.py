@@ -92,7 +92,9 @@ def finding(request: PageRequest, reference: str) -> HttpResponse:
 def hosts(request: PageRequest, reference: str) -> HttpResponse:
     found = _find(reference)
     page_of, rows = finding_hosts(request, found)
-    return render(request, "findings/hosts.html", {"finding": found, "page": page_of, "rows": rows})
+    context = {"finding": found, "page": page_of, "rows": rows}
+    context["modified"] = any(row.modified_at for row in rows)
+    return render(request, "findings/hosts.html", context)
 
 
 @page(GET="read")

@@ -14,11 +14,13 @@ from deployments.kinds.ports import PORTS
 from deployments.kinds.services import SERVICES
 from deployments.kinds.sudoers import SUDOERS
 from deployments.kinds.symlinks import SYMLINKS
+from deployments.kinds.sysctl import SYSCTL
 
 LISTED: tuple[ListedKind, ...] = (
     PACKAGES,
     SERVICES,
     CRON,
+    SYSCTL,
     USERS,
     GROUPS,
     PORTS,

@@ -1,0 +1,241 @@
+"""Settings of the kernel: the value that runs, and the one that files set at the next boot.
+
+What belongs to one interface, is random or is secret is never asked for. What the kernel changes by itself, derives
+from the machine or keeps twice is compared where it is declared or a file sets it, and left out otherwise.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from deployments.collector import reasons
+from deployments.collector.reasons import reason
+from deployments.core.canonical import words
+from deployments.core.states import Present, State, Unknown
+from deployments.kinds.host_texts import HostTexts, denied_whole, never_raising, parse_texts
+from deployments.kinds.listing import Listed, ListedKind
+from deployments.kinds.path_entries import GarbledError
+from deployments.kinds.tool_outputs import parse_tools
+
+MAX_VALUE = 4_096
+MAX_GLOBS = 200
+ROOT = "./proc/sys/"
+DIRECTORIES = (
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+)
+"""Where files are read from; of two with the same name the first of these wins."""
+MAIN = "/etc/sysctl.conf"
+
+_INTERFACE = reason(reasons.NOT_SUPPORTED, "settings of one interface")
+_SECRET = reason(reasons.NOT_SUPPORTED, "random or secret")
+_NEVER: Mapping[str, str | None] = {
+    "*.stable_secret": _SECRET,
+    "net.ipv4.tcp_fastopen_key": _SECRET,
+    "net.core.netdev_rss_key": _SECRET,
+    "kernel.random.*": _SECRET,
+    "net.*.conf.all.*": None,
+    "net.*.conf.default.*": None,
+    "net.*.neigh.default.*": None,
+    "net.*.conf.*": _INTERFACE,
+    "net.*.neigh.*": _INTERFACE,
+}
+"""Keys that are never asked for, and the patterns among them that are: a first match decides."""
+
+_BY_ITSELF = (
+    # counters, and what the kernel moves under load
+    "fs.aio-nr",
+    "fs.dentry-state",
+    "fs.file-nr",
+    "fs.inode-*",
+    "fs.quota.*",
+    "kernel.hung_task_detect_count",
+    "kernel.hung_task_warnings",
+    "kernel.ns_last_pid",
+    "kernel.perf_event_max_sample_rate",
+    "kernel.pty.nr",
+    "kernel.sched_domain.*",
+    "kernel.tainted",
+    "net.netfilter.nf_conntrack_count",
+    "sunrpc.transports",
+    # what follows from the memory, and is another number after many an upgrade of the kernel
+    "fs.epoll.max_user_watches",
+    "fs.fanotify.max_user_marks",
+    "fs.inotify.max_user_watches",
+    "kernel.threads-max",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.udp_mem",
+    "user.max_*",
+    "vm.min_free_kbytes",
+    "vm.user_reserve_kbytes",
+    # what follows from the kernel, its loaded modules and the host's name
+    "dev.cdrom.info",
+    "kernel.arch",
+    "kernel.bootloader_*",
+    "kernel.cap_last_cap",
+    "kernel.domainname",
+    "kernel.hostname",
+    "kernel.ngroups_max",
+    "kernel.os*",
+    "kernel.seccomp.actions_avail",
+    "kernel.version",
+    "net.*available_*",
+    "net.ipv4.tcp_allowed_congestion_control",
+    "net.netfilter.nf_log.*",
+    # what moves with another key
+    "kernel.watchdog",
+    "net.*.conf.default.forwarding",
+    "net.*.conf.default.ignore_routes_with_linkdown",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv6.conf.default.disable_ipv6",
+    "net.*.neigh.default.base_reachable_time",
+    "net.*.neigh.default.retrans_time",
+    "net.*.route.gc_min_interval",
+    "net.nf_conntrack_max",
+    "vm.nr_hugepages_mempolicy",
+)
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def key_of(path: str) -> str:
+    """`net/core/somaxconn` → `net.core.somaxconn`. A dot in a name becomes a slash, as sysctl writes it."""
+    return path.translate(_SWAPPED)
+
+
+_SWAPPED = str.maketrans("/.", "./")
+
+
+def is_by_itself(key: str) -> bool:
+    """Whether the kernel sets this key by itself: compared only where somebody says what it should be."""
+    return any(fnmatchcase(key, pattern) for pattern in _BY_ITSELF)
+
+
+@dataclass(slots=True)
+class Persisted:
+    """What the files set: by key, by pattern (a later one wins), and keys that no pattern sets."""
+
+    exact: dict[str, str] = field(default_factory=dict)
+    patterns: dict[str, str] = field(default_factory=dict)
+    excluded: set[str] = field(default_factory=set)
+
+    def value(self, key: str) -> str | None:
+        """A key that is named wins over any pattern."""
+        if key in self.exact or key in self.excluded:
+            return self.exact.get(key)
+        matching = [value for pattern, value in self.patterns.items() if fnmatchcase(key, pattern)]
+        return matching[-1] if matching else None
+
+
+def parse_files(texts: Mapping[str, str], *, main_counts: bool) -> Persisted:
+    """By the rules of sysctl.d: files by name whatever their directory, a later line wins, `sysctl.conf` last."""
+    by_name: dict[str, str] = {}
+    for directory in reversed(DIRECTORIES):
+        for path in texts:
+            folder, _, name = path.rpartition("/")
+            if folder == directory:
+                by_name[name] = texts[path]
+    ordered = [by_name[name] for name in sorted(by_name)]
+    if main_counts:
+        ordered.append(texts.get(MAIN, ""))
+    found = Persisted()
+    for text in ordered:
+        for line in text.split("\n"):
+            _read_line(line.strip(), found)
+    return found
+
+
+def _read_line(line: str, found: Persisted) -> None:
+    if not line or line.startswith(("#", ";")):
+        return
+    name, equals, value = line.partition("=")
+    optional = name.startswith("-")  # whether an error while setting it matters
+    name = name.removeprefix("-").strip()
+    first = re.search(r"[/.]", name)
+    key = key_of(name) if first and first[0] == "/" else name
+    if not key:
+        return
+    if not equals:
+        if optional:
+            found.excluded.add(key)
+        return
+    value = "".join(filter(str.isprintable, words(value)))[:MAX_VALUE]
+    if not _PATTERN.search(key):
+        found.exact[key] = value
+    elif len(found.patterns) < MAX_GLOBS:
+        found.patterns.pop(key, None)  # so that the order is that of the last mention
+        found.patterns[key] = value
+
+
+def parse_values(lines: Iterable[str]) -> dict[str, State]:
+    """From `PATH:VALUE`, a line for each line of a value."""
+    values: dict[str, list[str]] = {}
+    for line in lines:
+        path, colon, value = line.partition(":")
+        if not colon or not path.startswith(ROOT):
+            raise GarbledError("not a line of a kernel setting")
+        values.setdefault(key_of(path.removeprefix(ROOT)), []).append(value)
+    return {key: _value(words(" ".join(parts))) for key, parts in values.items()}
+
+
+def _value(text: str) -> State:
+    if len(text) > MAX_VALUE:
+        return Unknown(reason(reasons.OVER_LIMIT, f"more than {MAX_VALUE} characters"))
+    return Present({"value": text}) if text.isprintable() else Unknown(reason(reasons.GARBLED, "not text"))
+
+
+def _parse(body: bytes) -> Listed:
+    tools, rest = parse_tools(body)
+    texts = parse_texts(rest)
+    if "rooted" in tools:
+        return _of_files(texts, reason(reasons.NOT_SUPPORTED, "only a running system can tell"))
+    if "values" not in tools:
+        raise GarbledError("no values")
+    running = parse_values(tools["values"].lines)
+    if not running:
+        return Listed(incomplete=reason(reasons.READ_ERROR, "/proc/sys"))
+    for path in tools["denied"].lines if "denied" in tools else ():
+        running[key_of(path.removeprefix(ROOT))] = Unknown(reasons.DENIED)
+    persisted = parse_files(texts.texts, main_counts="systemd" not in tools)
+    states: dict[str, State] = {}
+    declared: dict[str, State] = {}
+    unseen: dict[str, dict[str, str]] = {}
+    hidden = denied_whole(texts.failed)
+    for key in sorted(running.keys() | persisted.exact.keys()):
+        if next((why for glob, why in _NEVER.items() if fnmatchcase(key, glob)), None):
+            continue
+        now, then = running.get(key, Present({})), persisted.value(key)
+        data = {} if then is None or hidden else {"persisted": then}
+        missing: dict[str, str] = {"persisted": hidden} if hidden else {}
+        state: State = Unknown(hidden) if hidden else now
+        if isinstance(now, Unknown):
+            missing["value"] = now.reason
+        elif isinstance(now, Present):
+            data = {**now.data, **data}
+            state = Unknown(hidden) if hidden else Present(data)
+        declared[key] = Present(data)
+        if missing:
+            unseen[key] = missing
+        if then is not None or not is_by_itself(key):
+            states[key] = state
+    failure = tools["values"].failure
+    gaps = {glob: why or failure for glob, why in _NEVER.items()}
+    return Listed(states, failure, declared=declared, unseen=unseen, gaps=gaps)
+
+
+def _of_files(texts: HostTexts, why: str) -> Listed:
+    """What a directory root can tell: what would be set if it were started."""
+    if texts.failed:
+        return Listed(incomplete=denied_whole(texts.failed))
+    exact = parse_files(texts.texts, main_counts=True).exact
+    return Listed(
+        {key: Present({"persisted": value}) for key, value in exact.items()},
+        why,
+        unseen={key: {"value": why} for key in exact},
+    )
+
+
+SYSCTL = ListedKind("sysctl", "sysctl", ("value", "persisted"), verb="sysctl", parse=never_raising(_parse))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 RUN = Path("/run/foldback-hosts")
 SLOTS = 64
+GROUPS = "control-groups"
 HOSTS_PER_SLOT = 60
 
 
@@ -50,14 +51,15 @@ class Slot:
 
     def control_groups(self, place: int) -> list[Path]:
         """The host's own groups, made. Without, systemd in one host would take another's processes for its own."""
-        made = [parent / f"foldback-{self.machine(place)}" for parent in control_group_parents()]
-        for group in made:
+        groups = [parent / f"foldback-{self.machine(place)}" for parent in control_group_parents()]
+        with (self.folder / GROUPS).open("a") as noted:  # first: what is not noted would not be cleared
+            noted.writelines(f"{group}\n" for group in groups)
+        for group in groups:
             group.mkdir(exist_ok=True)
-        return made
+        return groups
 
     def clear_groups(self, place: int) -> None:
-        for parent in control_group_parents():
-            _remove_group(parent / f"foldback-{self.machine(place)}")
+        _remove_groups(self.folder, f"foldback-{self.machine(place)}")
 
     def close(self) -> None:
         _clear(self.number)
@@ -117,14 +119,20 @@ def _held(number: int) -> int | None:
 
 def _clear(number: int) -> None:
     """End and remove what a run left in this slot, which the caller holds."""
-    named = re.compile(rf"(foldback-|ve-)fb{number}h\d+$")
-    for parent in control_group_parents():
-        for group in [group for group in parent.glob(f"foldback-fb{number}h*") if named.match(group.name)]:
-            _remove_group(group)
+    named = re.compile(rf"ve-fb{number}h\d+$")
+    _remove_groups(_folder(number), "foldback-*")
     for interface in [path for path in Path("/sys/class/net").glob("ve-*") if named.match(path.name)]:
         subprocess.run(["ip", "link", "delete", interface.name], capture_output=True)
     subprocess.run(["ip", "route", "delete", "unreachable", _network(number)], capture_output=True)
     shutil.rmtree(_folder(number), ignore_errors=True)
+
+
+def _remove_groups(folder: Path, pattern: str) -> None:
+    """Those that are noted in the slot's folder and whose names match."""
+    with contextlib.suppress(FileNotFoundError):
+        for group in map(Path, (folder / GROUPS).read_text().splitlines()):
+            if group.match(pattern):
+                _remove_group(group)
 
 
 def _remove_group(group: Path, *, within: float = 10.0) -> None:

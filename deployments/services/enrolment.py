@@ -97,7 +97,7 @@ def enrol_host(*, actor: Actor, host: Host, offer: Offer, fingerprints: Sequence
     require(actor, "host.enrol")
     wanted = set(fingerprints)
     if not wanted:
-        raise Invalid("Name at least one fingerprint.", errors=[FieldError("/fingerprints", "empty")])
+        raise Invalid("Name at least one fingerprint.", errors=[FieldError("/fingerprints", "none is named; at least one has to be")])
     missing = sorted(wanted - offer.fingerprints)
     if missing:
         shown = ", ".join(f"{key.algorithm} {key.fingerprint}" for key in offer.keys)
@@ -127,7 +127,7 @@ def reimage_host(
             if not connection_for(host).ca_keys:
                 raise Invalid(
                     "Name the fingerprints of its new keys, compared with what its own console says.",
-                    errors=[FieldError("/fingerprints", "empty")],
+                    errors=[FieldError("/fingerprints", "none is named; at least one has to be")],
                 )
             revoke_host_keys(actor=actor, host=host)
         mark_reimaged(actor=actor, host=host, reason=reason)

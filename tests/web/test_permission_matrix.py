@@ -29,6 +29,15 @@ theme                   POST  public
 search                  GET   yes yes yes yes
 hosts                   GET   yes yes yes yes
 host                    GET   yes yes yes yes
+host-rename             GET   no  yes no  yes
+host-rename             POST  no  yes no  yes
+host-keys               GET   no  no  no  yes
+host-keys               POST  no  no  no  yes
+host-reimage            GET   no  no  no  yes
+host-reimage            POST  no  no  no  yes
+host-decommission       GET   no  yes no  yes
+host-decommission       POST  no  yes no  yes
+host-recommission       POST  no  yes no  yes
 findings                GET   yes yes yes yes
 finding                 GET   yes yes yes yes
 finding-hosts           GET   yes yes yes yes

@@ -32,6 +32,7 @@ _DEEDS = {
     "finding.ignored": "saw that a rule hides it",
     "finding.unmanaged": "saw that it is no longer managed",
     "finding.retired": "retired it with its last host",
+    "finding.host_ended": "ended it on a host",
     "finding.superseded": "saw it edited further",
     "finding.claimed": "claimed it",
     "finding.unclaimed": "gave the claim back",
@@ -49,7 +50,7 @@ def deed_detail(data: Mapping[str, Any]) -> str:
     """What a ledger entry says beyond the deed, on one line: its reason first, else what it is about."""
     for name in ("reason", "why", "comment"):
         if text := " ".join(str(data.get(name) or "").split()):
-            return text
+            return f"{data['host']}: {text}" if name == "why" and data.get("host") else text
     parts = []
     if data.get("revision") or data.get("commit"):
         parts.append(f"revision {str(data.get('revision') or data.get('commit'))[:12]}")

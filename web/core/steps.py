@@ -20,7 +20,7 @@ _ENDS = {
     "vanished": ("gone by itself", "gone from the hosts without a decision"),
     "ignored": ("ignored", "a rule of the definition hides it; it opens again when the rule goes"),
     "unmanaged": ("no longer managed", "the definition no longer says anything about it"),
-    "retired": ("retired", "its last host was decommissioned"),
+    "retired": ("retired", "its last host was decommissioned, or installed anew"),
     "superseded": ("superseded", "edited further: a newer finding stands in its place"),
 }
 CHANGE = (

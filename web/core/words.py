@@ -38,7 +38,7 @@ STATES: dict[str, Word] = {
     "ignored": Word("ignored", "rests", "Hidden by a rule of the definition."),
     "vanished": Word("vanished", "off", "Gone without a decision."),
     "unmanaged": Word("no longer managed", "off", "The definition no longer declares it."),
-    "retired": Word("retired", "off", "Its last host was decommissioned."),
+    "retired": Word("retired", "off", "Its last host was decommissioned, or installed anew."),
     "superseded": Word("superseded", "off", "A further edit made a new finding of it."),
     "reopened": Word("reopened", "asks", "It was closed, and came back."),
     # changes and decisions

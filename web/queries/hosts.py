@@ -12,7 +12,8 @@ from changemgmt.queries.changes import changes_for_host
 from common.core.errors import Invalid
 from drift.models import HostScan, Occurrence, ResourceVerdict
 from drift.queries.fleet import Coverage, coverage
-from inventory.models import Host, HostKey
+from inventory.models import Host, HostCa, HostKey
+from inventory.queries.host_cas import cas_of
 from inventory.queries.hosts import hosts_matching, parse_selector
 from web.paging import Page, paged
 from web.queries.fleet import fleet_sentence, host_rows, looked_at, verdict_counts
@@ -87,6 +88,8 @@ class HostPage:
     facts: list[tuple[str, str]]
     variables: list[tuple[str, str]]
     findings: dict[str, Occurrence]
+    cas: list[HostCa]
+    former_names: list[str]
 
     @property
     def host(self) -> Host:
@@ -124,6 +127,8 @@ def host_page(host: Host, *, now: datetime) -> HostPage:
         facts=flat(host.facts),
         variables=flat(host.variables),
         findings={o.finding.resource: o for o in occurrences if o.ended_at is None},
+        cas=cas_of(host),
+        former_names=list(host.former_names.order_by("-until").values_list("name", flat=True)[:SHOWN]),
     )
 
 

@@ -12,6 +12,7 @@ from common import clock
 from common.api.views import find_by_reference
 from common.core import roles
 from common.core.errors import FoldbackError
+from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.models import Finding
 from drift.queries.fleet import coverage
 from drift.services.findings import claim_finding, unclaim_finding
@@ -20,10 +21,10 @@ from web.core import commands
 from web.core.refusals import plain
 from web.core.sentences import drift_sentence
 from web.forms.decisions import VerdictForm
-from web.queries.finding import finding_hosts, finding_page
+from web.queries.finding import FindingPage, finding_hosts, finding_page
 from web.queries.finding_progress import progress
 from web.queries.findings import STATE_GROUPS, FindingFilter, counts_by_state, hosts_with_open_findings, inbox
-from web.views.bars import Bar, decide_bar
+from web.views.bars import Bar, decide_bar, host_key_bar
 
 
 @page(GET="read")
@@ -78,14 +79,30 @@ def finding(request: PageRequest, reference: str) -> HttpResponse:
     now = clock.now()
     found = finding_page(_find(reference), host=request.GET.get("host", ""), actor=request.actor, now=now)
     context: dict[str, Any] = {"found": found, "finding": found.finding, "now": now}
+    context["host_key"] = found.finding.resource == HOST_KEY
     if found.may_propose:
         hosts = found.finding.hosts_open
         about = f"{found.finding.reference} on {hosts} {'host' if hosts == 1 else 'hosts'}"
-        context["bar"] = decide_bar(about, findings=[found.finding.reference])
+        context["bar"] = (
+            _host_key_bar(request, found, about)
+            if context["host_key"]
+            else decide_bar(about, findings=[found.finding.reference])
+        )
     if found.decision is not None:
         context["verdict_form"] = VerdictForm(initial={"digest": found.decision.change.digest})
         context["back"] = reverse("web:finding", args=[found.finding.reference])
     return render(request, "findings/finding.html", context)
+
+
+def _host_key_bar(request: PageRequest, found: FindingPage, about: str) -> Bar:
+    may = roles.allows(request.actor, "host.enrol")
+    hosts = [row.occurrence.host.name for row in found.occurrences if row.occurrence.ended_at is None]
+    return host_key_bar(
+        about,
+        finding=found.finding.reference,
+        hosts=hosts,
+        refused="" if may else "Only an admin enrols hosts.",
+    )
 
 
 @page(GET="read")

@@ -232,6 +232,34 @@ fb_hash_odd() {
     done
 }
 
+# fb_acl PATH...: "getfacl" and what it shows of those that have an ACL; without it "ls" and their paths.
+fb_acl() {
+    for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
+    if command -v getfacl >/dev/null 2>&1; then
+        printf 'getfacl\0'
+        # In a directory root the numbers have other names than here.
+        getfacl -p -P -s ${root:+-n} "$@" 2>/dev/null
+        printf '\0'
+    elif ls --version 2>/dev/null | grep -q GNU; then # others don't mark them
+        printf 'ls\0'
+        ls -ldn "$@" 2>/dev/null | grep -q '^[-d][-rwxsStT]\{9\}+' || return 0
+        for path do
+            case $(ls -ldn "$path" 2>/dev/null) in
+                [-d]?????????+*) printf '%s\0' "$path" ;;
+            esac
+        done
+    else
+        status='missing getfacl'
+    fi
+}
+
+# fb_caps PATH...: what getcap shows of those that have capabilities.
+fb_caps() {
+    fb_need getcap || return 0
+    for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
+    getcap "$@" 2>/dev/null
+}
+
 # fb_read BYTES PATH: the beginning of one regular file, as it is.
 fb_read() {
     fb_need head || return 0
@@ -350,7 +378,7 @@ foldback() {
         status=ok
         fb_mark "begin $id"
         case $verb in
-            clock|facts|names|dirs|list|tree|hash|hash_odd|read) "fb_$verb" "$@" ;;
+            clock|facts|names|dirs|list|tree|acl|caps|hash|hash_odd|read) "fb_$verb" "$@" ;;
             *)  # the verbs of other kinds are sent, in files of their own, only when they are asked for
                 case " $fb_verbs " in
                     *" $verb "*) "fb_$verb" ;;

@@ -5,7 +5,7 @@ from typing import Any
 from deployments.kinds.base import Kind
 from deployments.kinds.path_entries import Entry
 
-DIRECTORIES = Kind("directory", "directories", ("type", "owner", "group", "mode", "target"))
+DIRECTORIES = Kind("directory", "directories", ("type", "owner", "group", "mode", "acl", "target"))
 
 
 def directory_data(entry: Entry) -> dict[str, Any]:

@@ -52,10 +52,9 @@ class Listing:
             if scene.names is not None and scene.names.rooted:
                 scene.entries[path] = entry = renamed(entry, scene.names)
             barred = scene.barred(path)
-            unread = entry.type == "f" and scene.content_matters(path)
-            # Without its digest a file's state is not known, not even in part.
-            pending = barred or (reasons.NOT_ASKED if unread else None)
-            scene.set(path, Unknown(pending) if pending else scene.state(entry))
+            # Without its rights, or the digest of a file, a state is not known, not even in part.
+            pending = barred or (reasons.NOT_ASKED if entry.type in "fd" else None)
+            scene.set(path, Unknown(pending) if pending else scene.state(path))
             for resource in () if barred else scene.resources.get(path, ()):
                 scene.found.evidence[resource] = entry.evidence()
         for path in scene.resources.keys() - scene.entries.keys():

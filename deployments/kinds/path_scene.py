@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from deployments.collector import reasons
 from deployments.collector.question import Limits, Question
@@ -37,6 +38,10 @@ class Scene:
     """Directories above that are symbolic links → where they lead, "outside" or "broken"."""
     wanted: dict[str, list[str]] = field(default_factory=dict)
     """SHA-256 of a content that is wanted → the paths that have it. Never leaves the survey."""
+    rights: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Path → its `acl` and `capabilities`, if it has any."""
+    unproven: dict[str, str] = field(default_factory=dict)
+    """Path → why it is not known whether it has any."""
     names: Names | None = None
     blind: str | None = reasons.NOT_ASKED
     """Why nothing that was listed may be used: we don't know where the links above lead."""
@@ -59,12 +64,15 @@ class Scene:
         for resource in self.resources.get(path, ()):
             self.found.states[resource] = state
 
-    def state(self, entry: Entry, content: Mapping[str, str] | None = None) -> State:
+    def state(self, path: str, content: Mapping[str, str] | None = None) -> State:
         """The state that an entry shows. `content` is `{"sha256": …}` or `{"hmac": …}` for a file that was read."""
+        entry = self.entries[path]
+        if path in self.unproven:
+            return Unknown(self.unproven[path])
         if entry.type == "f":
-            return Present(file_data(entry, dict(content or {})))
+            return Present({**file_data(entry, dict(content or {})), **self.rights.get(path, {})})
         if entry.type == "d":
-            return Present(directory_data(entry))
+            return Present({**directory_data(entry), **self.rights.get(path, {})})
         if entry.type == "l":
             if entry.target is None:
                 return Unknown(reasons.CHANGED)
@@ -77,10 +85,10 @@ class Scene:
     def content_state(self, path: str, sha256: str) -> State:
         """The state of a file whose digest is proven. That of a secret path becomes a keyed HMAC here."""
         if not self.is_secret(path):
-            return self.state(self.entries[path], {"sha256": sha256})
+            return self.state(path, {"sha256": sha256})
         if self.hmac_key is None:
             return Unknown(reason(reasons.SECRET, "no key to compare it with"))
-        return self.state(self.entries[path], {"hmac": secret_digest(self.hmac_key, sha256)})
+        return self.state(path, {"hmac": secret_digest(self.hmac_key, sha256)})
 
     def keyed(self, sha256: str) -> str:
         """The digest of a content that may hold a secret; without a key, a name for none."""
@@ -89,7 +97,7 @@ class Scene:
     def keyed_state(self, path: str, sha256: str) -> State:
         """The state of a file whose content may hold a secret."""
         keyed = self.keyed(sha256)
-        return self.state(self.entries[path], {"sha256": keyed}) if keyed else Unknown(NO_KEY)
+        return self.state(path, {"sha256": keyed}) if keyed else Unknown(NO_KEY)
 
     def content_matters(self, path: str) -> bool:
         for resource in self.resources.get(path, ()):

@@ -1,4 +1,4 @@
-"""Looks at files, directories and links of one host: listing, then digests, then the content that is wanted.
+"""Looks at files, directories and links of one host: listing, then rights and digests, then the content that is wanted.
 
 A state is only ever made from a record in a complete section. Whatever is not proven stays unknown.
 """
@@ -8,6 +8,7 @@ from deployments.collector.wire import Ask, Reply
 from deployments.kinds.base import Findings
 from deployments.kinds.path_content import Wanted, hashing, reading
 from deployments.kinds.path_listing import Listing, Step
+from deployments.kinds.path_rights import asking_rights
 from deployments.kinds.path_scene import Scene
 
 
@@ -27,7 +28,7 @@ class PathSurvey:
             case 1:
                 self._step = self._listing.step()
             case 2:
-                self._step = hashing(self._scene, self._wanted)
+                self._step = [*asking_rights(self._scene), *hashing(self._scene, self._wanted)]
             case 3:
                 self._step = reading(self._scene)
             case _:

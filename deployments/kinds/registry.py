@@ -9,6 +9,7 @@ from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
 from deployments.kinds.firewall import FIREWALL
 from deployments.kinds.listing import ListedKind
+from deployments.kinds.mounts import MOUNTS
 from deployments.kinds.packages import PACKAGES
 from deployments.kinds.ports import PORTS
 from deployments.kinds.services import SERVICES
@@ -21,6 +22,7 @@ LISTED: tuple[ListedKind, ...] = (
     SERVICES,
     CRON,
     SYSCTL,
+    MOUNTS,
     USERS,
     GROUPS,
     PORTS,

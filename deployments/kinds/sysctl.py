@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from deployments.collector import reasons
 from deployments.collector.reasons import reason
@@ -109,9 +110,15 @@ def key_of(path: str) -> str:
 _SWAPPED = str.maketrans("/.", "./")
 
 
+@lru_cache(maxsize=16_384)  # a fleet has the same keys on every host
 def is_by_itself(key: str) -> bool:
     """Whether the kernel sets this key by itself: compared only where somebody says what it should be."""
     return any(fnmatchcase(key, pattern) for pattern in _BY_ITSELF)
+
+
+@lru_cache(maxsize=16_384)
+def _is_never_seen(key: str) -> bool:
+    return next((why for glob, why in _NEVER.items() if fnmatchcase(key, glob)), None) is not None
 
 
 @dataclass(slots=True)
@@ -205,7 +212,7 @@ def _parse(body: bytes) -> Listed:
     unseen: dict[str, dict[str, str]] = {}
     hidden = denied_whole(texts.failed)
     for key in sorted(running.keys() | persisted.exact.keys()):
-        if next((why for glob, why in _NEVER.items() if fnmatchcase(key, glob)), None):
+        if _is_never_seen(key):
             continue
         now, then = running.get(key, Present({})), persisted.value(key)
         data = {} if then is None or hidden else {"persisted": then}

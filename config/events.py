@@ -6,14 +6,25 @@ exactly once (see common.services.outbox). A job handler does one batch of a job
 
 EVENT_CONSUMERS: dict[str, list[str]] = {
     "deployment.reported": ["drift.services.bases.apply_deployment"],
-    "change.approved": ["drift.services.decision_events.begin_approved_decision"],
-    "change.rejected": ["drift.services.decision_events.reopen_rejected_decision"],
-    "change.withdrawn": ["drift.services.decision_events.reopen_rejected_decision"],
+    "adoption.merged": ["drift.services.adoption_events.scan_adopted"],
+    "change.approved": [
+        "drift.services.decision_events.begin_approved_decision",
+        "drift.services.adoption_events.merge_approved_adoption",
+    ],
+    "change.rejected": [
+        "drift.services.decision_events.reopen_rejected_decision",
+        "drift.services.adoption_events.return_refused_adoption",
+    ],
+    "change.withdrawn": [
+        "drift.services.decision_events.reopen_rejected_decision",
+        "drift.services.adoption_events.return_refused_adoption",
+    ],
     "change.voided": ["drift.services.decision_events.return_voided_decision"],
     "change.logged": ["drift.services.explanations.explain_by_change"],
     "job.finished": [
         "drift.services.scans.finish_scan",
         "drift.services.decision_events.finish_fold_back_job",
+        "drift.services.adoption_events.follow_adoption_job",
     ],
     "finding.proven": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.superseded": ["drift.services.decision_events.withdraw_moot_decisions"],
@@ -31,4 +42,9 @@ JOB_HANDLERS: dict[str, str] = {
     "move-base": "drift.services.bases.run_move_base_batch",
     "fold-back": "drift.services.fold_back.run_fold_back_batch",
     "settle-fold-back": "drift.services.fold_back.run_settle_batch",
+    "adopt": "drift.services.adoption_looks.run_adopt_batch",
+    "plan-adoption": "drift.services.adoption_plans.run_plan_adoption_batch",
+    "branch-adoption": "drift.services.adoption_commits.run_branch_batch",
+    "merge-adoption": "drift.services.adoption_commits.run_merge_batch",
+    "settle-adoption": "drift.services.adoption_commits.run_settle_adoption_batch",
 }

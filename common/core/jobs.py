@@ -55,7 +55,7 @@ def pause_after(attempts: int) -> timedelta:
 
 
 # Who may stop a job: what starts scans also stops them; anything else carries out what somebody approved.
-CANCEL_PERMISSION = {"scan": "scan.run"}
+CANCEL_PERMISSION = {"scan": "scan.run", "adopt": "decision.propose", "plan-adoption": "decision.propose"}
 
 
 def permission_to_cancel(kind: str) -> str:

@@ -93,7 +93,7 @@ class HostCheck:
 class Plan:
     """A whole adoption: `edits` (repository path → content), and what there is to know before they are committed.
 
-    `layers` counts the declarations of each layer by section; `unlisted` are the hosts that were not chosen and that
+    `layers` counts the declarations of each layer by section, `resources` are all that are declared; `unlisted` are the hosts that were not chosen and that
     the new declarations reach all the same.
     """
 
@@ -106,6 +106,7 @@ class Plan:
     exhaustive: tuple[str, ...] = ()
     already: int = 0
     unlisted: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
     @property
     def renders(self) -> bool:

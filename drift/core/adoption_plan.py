@@ -13,7 +13,7 @@ from deployments.core.definition.model import DEFINITION_FILE, Definition
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.patches import apply_to
 from deployments.core.definition.render import template_context
-from deployments.core.definition.sections import KIND_TO_SECTION
+from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS, WATCHABLE
 from deployments.core.states import Present, canonical_json
 from drift.core.adoption import CONTENT, Content, Note, Options, Plan, SeenHost, Text
 from drift.core.adoption_check import check_hosts
@@ -100,6 +100,7 @@ class _Planning:
             exhaustive=tuple(exhaustive),
             already=chosen.already,
             unlisted=self._reached(placement),
+            resources=tuple(sorted({name for declared in placement.values() for name in declared})),
         )
 
     # --- choosing ----------------------------------------------------------------------------------------------
@@ -226,7 +227,9 @@ class _Planning:
         writer = Writer(self._definition.files, texts)
         for layer, declared in sorted(placement.items()):
             writer.layer(layer, declared, about_layer(layer, self._reference))
-        if writer.edits and (watched := with_watched(self._definition.files)) is not None:
+        listed = {name for host in self._hosts for name, why in host.listed.items() if why is None}
+        sections = [name for name in WATCHABLE if SECTIONS[name].resource("") in listed]
+        if writer.edits and (watched := with_watched(self._definition.files, sections)) is not None:
             writer.edits[DEFINITION_FILE] = watched
         return writer.edits
 

@@ -4,14 +4,12 @@ A layer that says nothing yet is written whole: sections in the order of the doc
 each resource where it fits. In a layer that exists only lines are added, and the rest stays byte for byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deployments.core.definition.edit import SetValue, edit_bytes
 from deployments.core.definition.layout import ROOTS
 from deployments.core.definition.model import DEFINITION_FILE, RESOURCES_FILE
-from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS, WATCHABLE
-from deployments.core.definition.yaml_tree import CannotEdit
+from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS
 from deployments.core.starter import STARTER
 from drift.core.adoption import CONTENT, Content, Declared
 from drift.core.adoption_extend import extend_layer, resource_lines
@@ -116,17 +114,16 @@ def _whole(sections: Sections, about: str) -> str:
     return "\n".join(parts)
 
 
-def with_watched(files: Mapping[str, bytes]) -> bytes | None:
-    """definition.yaml with everything watched that a host can be asked to list, so that what is left out is noticed
-    when it changes. None where it says already what is watched: that is somebody's choice.
+def with_watched(files: Mapping[str, bytes], sections: Sequence[str]) -> bytes | None:
+    """definition.yaml with these sections watched, so that what is left out of them is noticed when it changes. None
+    where it says already what is watched: that is somebody's choice.
     """
-    before = files.get(DEFINITION_FILE, b"")
-    if any(line.startswith("watched:") for line in before.decode("utf-8", "replace").splitlines()):
+    before = files.get(DEFINITION_FILE, b"").decode("utf-8", "replace")
+    if not sections or any(line.startswith("watched:") for line in before.splitlines()):
         return None
-    try:
-        return edit_bytes(before, [SetValue(("watched",), list(WATCHABLE))])
-    except CannotEdit:
-        return None
+    about = "# What hosts are asked to list whole: what nobody declared there should stay as it was at the first look.\n"
+    lines = "".join(f"  - {name}\n" for name in sections)
+    return f"{before.rstrip()}\n{about}watched:\n{lines}".encode()
 
 
 def about_layer(name: str, reference: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hosts.image import CannotMake, Image
-from tests.hosts.machines import Machine, Yard, names
+from tests.hosts.machine import Machine
+from tests.hosts.machines import Yard, names
 
 if TYPE_CHECKING:
     from tests.hosts.fleet import RealFleet

@@ -18,7 +18,8 @@ from inventory.services.credentials import create_credential
 from inventory.services.host_keys import pin_host_keys
 from tests.definitions import run_batches
 from tests.factories import acting, team
-from tests.hosts.machines import Machine, Yard
+from tests.hosts.machine import Machine
+from tests.hosts.machines import Yard
 
 ENVIRONMENT = "prod"
 

@@ -20,12 +20,11 @@ import tarfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.supervise import descendants
 from tests.hosts.image import PEOPLE, Image
+from tests.hosts.machine import HostFailed, Machine, quietly
 from tests.hosts.slots import HOSTS_PER_SLOT, Slot
 
 BOOT_SECONDS = 60.0
@@ -49,80 +48,6 @@ APART = (
     "setpriv", "--pdeathsig", "KILL",
     "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
 )  # fmt: skip
-
-
-class HostFailed(Exception):
-    """A host did not do what it was asked; the message has what it said."""
-
-
-@dataclass
-class Machine:
-    """One running host. `address` and port 22 lead to its sshd, whose only key is `public_key`."""
-
-    name: str
-    place: int
-    machine: str
-    gateway: str
-    address: str
-    public_key: str
-    slot: Slot = field(repr=False)
-    process: "subprocess.Popen[bytes]" = field(repr=False)
-    init: int = 0
-
-    @property
-    def room(self) -> Path:
-        return self.slot.folder / self.machine
-
-    @property
-    def interface(self) -> str:
-        return f"ve-{self.machine}"
-
-    def run(self, script: str, *, check: bool = True, stdin: bytes = b"", timeout: float = 60) -> str:
-        """The output of a shell script run as root, without any login. Raises HostFailed, with the output."""
-        clean = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
-        command = [
-            "nsenter",
-            "--target",
-            str(self.init),
-            "--all",
-            "--root",
-            "--wd",
-            *clean,
-            "sh",
-            "-c",
-            script,
-        ]
-        return self._said(command, check=check, stdin=stdin, timeout=timeout)
-
-    def as_person(self, person: str, script: str, *, check: bool = True, timeout: float = 60) -> str:
-        """The output of a command that somebody (ana, ben, root) gives after logging in over SSH, on a terminal."""
-        configuration = str(self.slot.folder / "ssh_config")
-        command = ["ssh", "-F", configuration, "-tt", f"{person}@{self.name}", script]
-        return self._said(command, check=check, timeout=timeout).replace("\r\n", "\n")
-
-    def _said(self, command: list[str], *, check: bool, timeout: float, stdin: bytes = b"") -> str:
-        done = subprocess.run(
-            command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout
-        )
-        said = done.stdout.decode(errors="replace")
-        if check and done.returncode != 0:
-            raise HostFailed(f"{self.name}: {command[-1]!r} ended with {done.returncode}:\n{said}")
-        return said
-
-    def cut_off(self) -> None:
-        """Take the host's interface down: it runs on, and nobody reaches it."""
-        self._inside("link", "set", "host0", "down")
-
-    def reconnect(self) -> None:
-        self._inside("link", "set", "host0", "up")
-        self._inside("route", "replace", "default", "via", self.gateway)
-
-    def _inside(self, *arguments: str) -> None:
-        _quietly("nsenter", "--target", str(self.init), "--net", "ip", *arguments)
-
-    def log(self) -> str:
-        """What the machine wrote to its console."""
-        return (self.slot.folder / f"{self.machine}.log").read_text(errors="replace")
 
 
 class Yard:
@@ -192,15 +117,15 @@ class Yard:
     # ---- the steps of booting
 
     def _start(self, name: str, place: int) -> Machine:
-        machine = self.slot.machine(place)
+        unique = self.slot.machine(place)
         gateway, address = self.slot.addresses(place)
-        room = self.slot.folder / machine
+        room = self.slot.folder / unique
         room.mkdir()
-        key = self.keys / f"host-{machine}"
+        key = self.keys / f"host-{unique}"
         key.unlink(missing_ok=True)
         _make_key(key, comment=f"root@{name}")
-        arguments = [str(room), str(self.image_root), machine, *map(str, self.slot.control_groups(place))]
-        with (self.slot.folder / f"{machine}.log").open("wb") as log:
+        arguments = [str(room), str(self.image_root), unique, *map(str, self.slot.control_groups(place))]
+        with (self.slot.folder / f"{unique}.log").open("wb") as log:
             process = subprocess.Popen(
                 [*APART, "sh", "-c", START, "start", *arguments],
                 stdin=subprocess.PIPE,
@@ -210,7 +135,7 @@ class Yard:
                 start_new_session=True,
             )
         public_key = " ".join(key.with_suffix(".pub").read_text().split()[:2])
-        made = Machine(name, place, machine, gateway, address, public_key, self.slot, process)
+        made = Machine(name, place, unique, gateway, address, public_key, self.slot, process)
         assert process.stdin is not None
         with process.stdin as files:
             files.write(self._own_files(name, key))
@@ -248,11 +173,11 @@ class Yard:
         while not (machine.init and Path("/sys/class/net", machine.interface).exists()):
             self._still(machine, deadline, "its network")
             machine.init = _init_of(machine.process.pid)
-        _ip("address", "add", f"{machine.gateway}/30", "dev", machine.interface)
-        _ip("link", "set", machine.interface, "up")
+        quietly("ip", "address", "add", f"{machine.gateway}/30", "dev", machine.interface)
+        quietly("ip", "link", "set", machine.interface, "up")
         # Whoever asks for a host that is cut off is told soon, not after the usual three seconds.
         Path(f"/proc/sys/net/ipv4/neigh/{machine.interface}/retrans_time_ms").write_text("100")
-        machine._inside("address", "add", f"{machine.address}/30", "dev", "host0")
+        machine.network("address", "add", f"{machine.address}/30", "dev", "host0")
         machine.reconnect()
 
     def _await(self, machine: Machine) -> None:
@@ -295,7 +220,7 @@ class Yard:
         (folder / "known_hosts").write_text(known)
 
 
-def names(count: int, prefix: str = "h") -> Iterable[str]:
+def names(count: int, prefix: str = "h") -> list[str]:
     return [f"{prefix}{number}" for number in range(1, count + 1)]
 
 
@@ -322,14 +247,4 @@ def _greets(address: str) -> bool:
 
 
 def _make_key(path: Path, *, comment: str) -> None:
-    _quietly("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
-
-
-def _ip(*arguments: str) -> None:
-    _quietly("ip", *arguments)
-
-
-def _quietly(*command: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise HostFailed(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+    quietly("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))

@@ -68,7 +68,7 @@ class Slot:
 
 def control_group_parents() -> Iterator[Path]:
     """Where in the hierarchies that systemd keeps (the unified one, and its named one of old) we are ourselves."""
-    mounts = {}
+    mounts: dict[str, tuple[str, Path]] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
@@ -76,7 +76,7 @@ def control_group_parents() -> Iterator[Path]:
             mounts.setdefault(kind, (before.split()[3], Path(before.split()[4])))
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        kind = {"": "cgroup2", "name=systemd": "cgroup"}.get(controllers)
+        kind = {"": "cgroup2", "name=systemd": "cgroup"}.get(controllers, "none of systemd's")
         if kind in mounts:
             top, mounted = mounts[kind]
             yield mounted / os.path.relpath(path, top)

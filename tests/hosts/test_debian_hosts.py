@@ -12,7 +12,7 @@ from drift.models import Finding
 from tests.definitions import Repository, path_settings
 from tests.factories import person, token
 from tests.hosts.fleet import RealFleet
-from tests.hosts.machines import Machine
+from tests.hosts.machine import Machine
 
 pytestmark = pytest.mark.slow
 

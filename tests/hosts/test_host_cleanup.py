@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrance.launched import CHECKOUT, clean_environment, identity, until
-from tests.hosts.machines import Machine
+from tests.hosts.machine import Machine
 from tests.hosts.slots import Slot, control_group_parents
 
 pytestmark = pytest.mark.slow

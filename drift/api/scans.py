@@ -12,6 +12,7 @@ from common.api.views import ApiView, ListView, find_by_reference
 from common.core.jobs import JOB
 from drift.api.serializers import HostScanSerializer, ScanRequest, ScanSerializer
 from drift.models import HostScan, Scan
+from drift.models.scan import STATUSES
 from drift.services.scans import PROOF, REQUESTED, create_scan
 
 
@@ -50,7 +51,7 @@ class ScanDetail(ApiView):
 
 
 class HostScanFilterSet(django_filters.FilterSet):
-    status = WordFilter(("ok", "partial", "unknown"))
+    status = WordFilter(STATUSES)
     reason = django_filters.CharFilter()
 
 

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
 from deployments.core.states import to_json
+from drift.core.change_words import title_of
 from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
 from drift.queries.candidates import CandidateRow, attribution_of
 from drift.queries.reports import describe_change
@@ -93,12 +94,24 @@ def shortened(change: dict[str, Any]) -> dict[str, Any]:
             left -= len(kept[side])
         if kept["removed"] or kept["added"]:
             hunks.append(kept)
-    return {**change, "hunks": hunks, "lines_left_out": omitted} if "hunks" in change else change
+    short = {**change, "hunks": hunks, "lines_left_out": omitted} if "hunks" in change else dict(change)
+    if items := change.get("items"):
+        short["items"] = {
+            name: {side: [item[:LISTED_WIDTH] for item in changed[side][:LISTED_LINES]] for side in changed}
+            for name, changed in items.items()
+        }
+    if texts := change.get("texts"):
+        short["texts"] = {
+            name: {key: shortened(text) for key, text in list(keyed.items())[:LISTED_LINES]}
+            for name, keyed in texts.items()
+        }
+    return short
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
     url = serializers.SerializerMethodField()
     html_url = serializers.SerializerMethodField()
+    title = serializers.SerializerMethodField(help_text="the resource as people call it: `Package nginx`")
     summary = serializers.SerializerMethodField()
     hosts = HostCountsSerializer(source="*")
     claimed_by = PersonRef(allow_null=True)
@@ -111,7 +124,7 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     class Meta:
         model = Finding
         fields = (
-            "id", "reference", "url", "html_url", "created_at", "resource", "state", "summary", "change", "hosts",
+            "id", "reference", "url", "html_url", "created_at", "resource", "title", "state", "summary", "change", "hosts",
             "is_explained", "claimed_by", "claimed_at", "supersedes", "first_seen_at", "last_seen_at", "reopened",
             "waived_until", "ended_at",
         )  # fmt: skip
@@ -121,6 +134,9 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
 
     def get_html_url(self, finding: Finding) -> str:
         return f"/findings/{finding.reference}/"
+
+    def get_title(self, finding: Finding) -> str:
+        return str(title_of(finding.resource))
 
     def get_change(self, finding: Finding) -> dict[str, Any]:
         return shortened(finding.change)
@@ -172,18 +188,27 @@ class FindingDetailSerializer(FindingSerializer):
         fields = (*FindingSerializer.Meta.fields, "explanations", "attribution", "pending_hosts")  # type: ignore[assignment]
 
 
+_WATCHED = "nobody declared it: base and head are what was there at the first look"
+_REDACTIONS = "secrets taken out of its live state: compared, not shown, never folded back"
+
+
 class OccurrenceSerializer(serializers.ModelSerializer[Occurrence]):
     host = serializers.CharField(source="host.name")
     base = serializers.DictField()
     head = serializers.DictField()
     live = serializers.DictField()
+    attributes = serializers.ListField(
+        child=serializers.CharField(), help_text="the attributes in which base, head and live are compared"
+    )
     evidence = serializers.DictField()
+    watched = serializers.BooleanField(help_text=_WATCHED)
+    redactions = serializers.IntegerField(help_text=_REDACTIONS)
 
     class Meta:
         model = Occurrence
         fields = (
-            "id", "host", "verdict", "base", "head", "live", "evidence", "first_seen_at", "last_seen_at", "before_at",
-            "ended_at", "ended_as",
+            "id", "host", "verdict", "base", "head", "live", "attributes", "watched", "redactions", "evidence",
+            "first_seen_at", "last_seen_at", "before_at", "ended_at", "ended_as",
         )  # fmt: skip
 
 
@@ -202,6 +227,8 @@ class VariantSerializer(serializers.Serializer[Any]):
     base = SideSerializer()
     head = SideSerializer()
     live = SideSerializer()
+    watched = serializers.BooleanField(help_text=_WATCHED)
+    redactions = serializers.IntegerField(help_text=_REDACTIONS)
     attributes = serializers.DictField()
     values = serializers.DictField()
 

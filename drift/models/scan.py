@@ -24,8 +24,14 @@ class Scan(Referenced):
     counts = models.JSONField(default=dict)  # filled when it ends: hosts by status, resources by verdict
 
 
+OVERTAKEN = "overtaken"
+STATUSES = ("ok", "partial", OVERTAKEN, "unknown")
+SEEN = ("ok", "partial", OVERTAKEN)
+
+
 class HostScan(Record):
-    """`status` is ok, partial (some resources unknown) or unknown (nothing could be looked at)."""
+    """`status` is ok, partial (some resources unknown), overtaken (another scan's later look was recorded first, so
+    that this one says nothing more) or unknown (nothing could be looked at)."""
 
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="host_scans")
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="scans")

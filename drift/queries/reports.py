@@ -62,7 +62,7 @@ def drift_report(scan: Scan) -> DriftReport:
     by_id = {str(finding.pk): finding for finding in findings}
     rows = [(by_id[item["finding"]], look, item) for look, item in seen]
     rows.sort(key=lambda row: (row[0].resource, row[0].number, row[1].host.name))
-    not_seen = [look for look in looks if look.status != "ok"]
+    not_seen = [look for look in looks if look.status in ("partial", "unknown")]
     return DriftReport(scan, [_row(*row) for row in rows], not_seen, scan.counts)
 
 

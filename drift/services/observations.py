@@ -20,6 +20,7 @@ from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.verdict import OUT_OF_BAND, Verdict
 from drift.models import HostHistory, HostScan, HostState, Manifest, Occurrence, ResourceVerdict, Scan
+from drift.models.scan import OVERTAKEN
 from drift.services.contents import hmac_key
 from drift.services.findings import update_findings
 from drift.services.host_keys import judge_key_of, record_refused_key
@@ -72,8 +73,10 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
             look = _not_used(look, reasons.DECOMMISSIONED, "it was decommissioned meanwhile")
         elif look.status != "unknown" and (why := _outdated(host, state, look, against)):
             look, is_news = _not_used(look, reasons.OUTDATED, why), False
+            if state.observed_at is not None and state.observed_at > look.started_at:
+                look = replace(look, status=OVERTAKEN)
         judged: list[Judged] = []
-        if look.status != "unknown":
+        if look.status in ("ok", "partial"):
             judged = _record_observation(host, state, look, against)
         refused_key = (
             is_news

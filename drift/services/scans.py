@@ -1,7 +1,7 @@
 """Scans: started over a selector as a job, finished by a count over rows."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,16 @@ from django.db.models import Count
 from common import clock
 from common.core import roles
 from common.core.actor import SYSTEM, Actor
-from common.models import Job, JobBatch
+from common.models import Job, JobBatch, Person
 from common.services.jobs import create_job
 from common.services.ledger import record_entry
 from drift.models import HostScan, Scan
+from drift.models.scan import STATUSES
 from inventory.models import Host
 from inventory.queries.hosts import resolve_selector
 
 REQUESTED, PROOF = "requested", "proof"
+PRESSED_TWICE = timedelta(seconds=5)
 
 
 def create_scan(*, actor: Actor, selector: str, mode: str = "deep", purpose: str = REQUESTED) -> Scan:
@@ -30,6 +32,21 @@ def create_scan(*, actor: Actor, selector: str, mode: str = "deep", purpose: str
     roles.require(actor, "scan.run")
     hosts = [host.pk for host in resolve_selector(selector)]
     return _start(actor=actor, selector=selector, mode=mode, purpose=purpose, hosts=hosts)
+
+
+def create_scan_once(*, actor: Actor, selector: str) -> Scan:
+    """The same for a button that somebody may press twice: asked again by the same person for the same hosts within
+    seconds, it is the scan that was started then. The person's row is held, so that of two at once one waits."""
+    roles.require(actor, "scan.run")
+    with transaction.atomic():
+        Person.objects.select_for_update(no_key=True).filter(pk=actor.person_id).first()
+        before = Scan.objects.filter(
+            selector=selector,
+            purpose=REQUESTED,
+            requested_by=actor.label,
+            created_at__gte=clock.now() - PRESSED_TWICE,
+        )
+        return before.order_by("-number").first() or create_scan(actor=actor, selector=selector)
 
 
 def _start(*, actor: Actor, selector: str, mode: str, purpose: str, hosts: Sequence[UUID]) -> Scan:
@@ -84,7 +101,7 @@ def summarise_scan(scan: Scan) -> dict[str, Any]:
     """Hosts by how the look went, resources by verdict, and why hosts could not be looked at; `problem` where a part
     of the scan was given up, with what stood in its way."""
     rows = HostScan.objects.filter(scan=scan)
-    hosts = dict.fromkeys(("ok", "partial", "unknown"), 0)
+    hosts = dict.fromkeys(STATUSES, 0)
     hosts |= dict(rows.values_list("status").annotate(Count("id")).values_list("status", "id__count"))
     resources: dict[str, int] = {}
     for counts in rows.values_list("counts", flat=True):

@@ -9,7 +9,9 @@ import pytest
 from deployments.models import Deployment
 from deployments.services.deployments import report_deployment
 from drift.models import Finding, HostScan, HostState, ResourceVerdict, Scan
+from drift.queries.reports import drift_report
 from drift.services.observations import Against, Look, record_look
+from drift.services.scans import summarise_scan
 from inventory.models import Host
 from inventory.services.hosts import update_host
 from tests.factories import acting, host
@@ -104,3 +106,23 @@ def test_facts_that_somebody_else_wrote_meanwhile_stay(fleet: Fleet) -> None:
     Host.objects.update(facts={"datacentre": "fra"})
     record((scan, claim, look, against))
     assert Host.objects.get().facts == {"datacentre": "fra", "os_id": "debian"}
+
+
+def test_a_host_that_a_later_scan_looked_at_first_was_looked_at(fleet: Fleet) -> None:
+    begun = begin(fleet)
+    fleet.look("web-1")
+    found = record(begun)
+    assert (found.status, found.reason, found.counts) == ("overtaken", "outdated", {})
+    assert summarise_scan(begun[0])["hosts"] == {
+        "ok": 0, "partial": 0, "overtaken": 1, "unknown": 0, "total": 1, "not_tried": 0,
+    }  # fmt: skip
+    assert drift_report(begun[0]).not_seen == []
+
+
+def test_a_later_try_that_failed_is_no_look(fleet: Fleet) -> None:
+    begun = begin(fleet)
+    fleet.now += timedelta(minutes=1)
+    scan, claim = fleet.claim("web-1")
+    failed = replace(fleet.shown("web-1", status="unknown", reason="timed out"), started_at=fleet.now)
+    record_look(claim=claim, scan=scan, look=failed, against=fleet.against("web-1"))
+    assert record(begun).status == "unknown"

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from common import clock
 from common.services.jobs import finish_batch
 from drift.models import Scan
 from drift.services.observations import record_look
-from drift.services.scans import create_scan
+from drift.services.scans import PRESSED_TWICE, create_scan
 from inventory.models import Host
 from tests.definitions import GitFleet, deliver_events
 from tests.factories import acting, host, logged
@@ -161,3 +162,29 @@ def test_the_report_as_csv_is_one_click_for_whoever_is_signed_in(fleet: GitFleet
     )
     answer = window("dee").get(f"/api/v1/reports/scans/{scan.reference}/?format=csv")
     assert answer.headers["Content-Type"].startswith("text/csv") and b"/etc/app.conf" in answer.content
+
+
+def test_the_button_pressed_twice_is_one_scan(fleet: GitFleet) -> None:
+    before = Scan.objects.count()
+    ana = window("ana")
+    first, second = (ana.post("/scans/", {"selector": "role=web"}) for _ in range(2))
+    assert first["Location"] == second["Location"] and Scan.objects.count() == before + 1
+    assert window("ben").post("/scans/", {"selector": "role=web"})["Location"] != first["Location"]
+    assert ana.post("/scans/", {"selector": "web-1"})["Location"] != first["Location"]
+
+
+def test_the_same_hosts_are_looked_at_anew_a_moment_later(fleet: GitFleet) -> None:
+    ana = window("ana")
+    first = ana.post("/scans/", {"selector": "role=web"})
+    Scan.objects.update(created_at=F("created_at") - PRESSED_TWICE)
+    assert ana.post("/scans/", {"selector": "role=web"})["Location"] != first["Location"]
+
+
+def test_a_host_that_a_later_scan_looked_at_first_is_not_counted_as_missed(fleet: GitFleet) -> None:
+    scan, claim = fleet.claim("web-1")
+    fleet.now += timedelta(minutes=1)
+    early, against = fleet.shown("web-1"), fleet.against("web-1")
+    fleet.look("web-1")
+    record_look(claim=claim, scan=scan, look=early, against=against)
+    text = page(window("dee"), f"/scans/{scan.reference}/")
+    assert "by a later scan too, which counts" in text and "Not looked at 0" in text

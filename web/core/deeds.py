@@ -46,7 +46,7 @@ def deed(action: str) -> str:
     return _DEEDS.get(action) or action.partition(".")[2].replace("_", " ") or action
 
 
-def deed_detail(data: Mapping[str, Any]) -> str:
+def deed_detail(data: Mapping[str, Any], action: str = "") -> str:
     """What a ledger entry says beyond the deed, on one line: its reason first, else what it is about."""
     for name in ("reason", "why", "comment"):
         if text := " ".join(str(data.get(name) or "").split()):
@@ -55,7 +55,8 @@ def deed_detail(data: Mapping[str, Any]) -> str:
     if data.get("revision") or data.get("commit"):
         parts.append(f"revision {str(data.get('revision') or data.get('commit'))[:12]}")
     if data.get("host"):
-        parts.append(f"on {data['host']}")
+        # Found on one host at a time: the others that have it are no deeds of their own.
+        parts.append(f"{'first ' if action == 'finding.opened' else ''}on {data['host']}")
     if data.get("until"):
         parts.append(f"until {str(data['until'])[:10]}")
     if data.get("four_eyes") is False:

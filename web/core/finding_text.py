@@ -80,6 +80,8 @@ def attribute_text(summary: Mapping[str, Any], *, beside_rows: bool = False) -> 
         shown = {name: value for name, value in attributes.items() if name not in ("type", *_OF_EVERY_NEW_FILE)}
         parts = value_parts({**summary, "attributes": shown if is_file else attributes})
         what = [str(attributes["type"][1])] if is_file else []
+        if beside_rows and not what and not parts:
+            return ""
         return f"absent → {', '.join([*what, *parts]) or 'present'}"
     parts = value_parts(summary)
     if "content" in summary and summary.get("kind") != "deleted":

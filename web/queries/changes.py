@@ -101,7 +101,7 @@ def timeline(*subjects: UUID, most: int = 100) -> list[Event]:
             at=entry.created_at,
             who=_who(entry, people),
             text=deed(entry.action),
-            detail=deed_detail(entry.data),
+            detail=deed_detail(entry.data, entry.action),
         )
         for entry in entries
     ]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from common.core.actor import Actor
 from drift.models import HostScan, Scan
+from drift.models.scan import OVERTAKEN, SEEN, STATUSES
 from inventory.models import Host
 from inventory.queries.hosts import hosts_matching, parse_selector
 from web.core.sentences import plural, sentence, share, shortened
@@ -15,7 +16,6 @@ from web.paging import Page, paged
 from web.queries.fleet import verdict_counts
 from web.queries.jobs import ALIVE, JobBar, scan_bar
 
-STATUSES = ("ok", "partial", "unknown")
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class ScanPage:
     @property
     def not_seen(self) -> int:
         """Hosts that were not wholly looked at, tried or not."""
-        return self.total - self.hosts["ok"]
+        return self.total - self.hosts["ok"] - self.hosts[OVERTAKEN]
 
     @property
     def sentence(self) -> str:
-        looked = self.hosts["ok"] + self.hosts["partial"]
+        looked = sum(self.hosts[status] for status in SEEN)
         drifted = self.resources.get("drifted", 0) + self.resources.get("conflict", 0)
         return sentence(
             f"{share(looked, self.total, 'host')} looked at",
@@ -89,6 +89,7 @@ class ScanPage:
             if self.hosts["unknown"]
             else "",
             f"{self.hosts['partial']} only in part" if self.hosts["partial"] else "",
+            f"{self.hosts[OVERTAKEN]} by a later scan too, which counts" if self.hosts[OVERTAKEN] else "",
             f"{self.total - self.tried} not tried" if not self.is_alive and self.total > self.tried else "",
         )
 
@@ -97,7 +98,7 @@ def scan_page(request: HttpRequest, scan: Scan, *, status: str, now: datetime, a
     looks = HostScan.objects.filter(scan=scan)
     hosts = dict.fromkeys(STATUSES, 0)
     hosts |= dict(looks.values_list("status").annotate(n=Count("pk")))
-    reasons = looks.exclude(status="ok").exclude(reason="").values_list("reason").annotate(n=Count("pk"))
+    reasons = looks.filter(status__in=("partial", "unknown")).exclude(reason="").values_list("reason").annotate(n=Count("pk"))
     listed = looks.select_related("host")
     if status in STATUSES:
         listed = listed.filter(status=status)

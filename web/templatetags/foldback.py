@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from common import clock
 from drift.core.change_words import title_of
 from drift.models import Finding
+from drift.models.scan import SEEN
 from web.access import typed_texts
 from web.core import finding_text, sentences, spread, times, visible, words
 from web.core.icons import ICONS
@@ -215,7 +216,8 @@ def resource_text(resource: str) -> str:
 def looked_at(counts: Mapping[str, Any]) -> str:
     """A finished scan's `23 of 24`."""
     hosts = counts.get("hosts") or {}
-    return f"{sentences.number(hosts.get('ok', 0) + hosts.get('partial', 0))} of {sentences.number(hosts.get('total', 0))}"
+    seen = sum(hosts.get(status, 0) for status in SEEN)
+    return f"{sentences.number(seen)} of {sentences.number(hosts.get('total', 0))}"
 
 
 @register.filter

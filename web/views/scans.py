@@ -12,7 +12,7 @@ from common.core.errors import FoldbackError, Invalid
 from common.services.jobs import cancel_job
 from drift.models import Scan
 from drift.queries.reports import drift_report
-from drift.services.scans import create_scan
+from drift.services.scans import create_scan_once
 from web.access import PageRequest, page
 from web.core import commands
 from web.core.refusals import plain
@@ -28,7 +28,7 @@ def scan_index(request: PageRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            scan = create_scan(actor=request.actor, selector=form.cleaned_data["selector"])
+            scan = create_scan_once(actor=request.actor, selector=form.cleaned_data["selector"])
         except FoldbackError as error:
             form.take_refusal(error)
             status = error.status

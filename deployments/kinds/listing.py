@@ -31,11 +31,13 @@ class Listed:
     what helps people. `problems` are for people, one printable line each. `redacted` counts, by key, what was taken
     out of a state because it looked like a secret: such a state is compared, and never folded back.
 
-    Three more matter only where an entry is declared. `declared` are states to take then instead of those in
+    Four more matter only where an entry is declared. `declared` are states to take then instead of those in
     `states`: an alias, an entry or an attribute that comes and goes by itself. `unseen` are attributes that can't be
-    seen, by key, with the reason: an entry that declares one is unknown. `gaps` are patterns of keys (`fnmatch`):
+    seen, by key ("*": of all others), with the reason: an entry that declares one is unknown. `gaps` are patterns of
+    keys (`fnmatch`):
     what matches the first of them, and is in neither mapping, is unknown for that reason, or absent where that is
-    None, whatever `incomplete` says of the rest.
+    None, whatever `incomplete` says of the rest. `otherwise` is the state of what is in neither mapping, seen whole, and
+    declared by its attributes: where being there is no more than having some of them, nothing is absent.
     """
 
     states: Mapping[str, State] = field(default_factory=dict)
@@ -46,14 +48,19 @@ class Listed:
     declared: Mapping[str, State] = field(default_factory=dict)
     unseen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     gaps: Mapping[str, str | None] = field(default_factory=dict)
+    otherwise: State = ABSENT
 
     def state_of(self, key: str, attributes: Iterable[str] | None) -> State:
         """The state of a declared entry of which these attributes matter (None: all that it has)."""
         state = self.declared.get(key) or self.states.get(key)
         if state is None:
             why = next((why for glob, why in self.gaps.items() if fnmatchcase(key, glob)), self.incomplete)
-            return ABSENT if why is None else Unknown(why)
-        unseen = self.unseen.get(key, {}) if isinstance(state, Present) else {}
+            if why is not None:
+                return Unknown(why)
+            state = self.otherwise if attributes else ABSENT
+        if not isinstance(state, Present):
+            return state
+        unseen = self.unseen.get(key, self.unseen.get("*", {}))
         return next((Unknown(unseen[name]) for name in sorted(attributes or ()) if name in unseen), state)
 
 

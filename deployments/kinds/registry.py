@@ -8,6 +8,7 @@ from deployments.kinds.cron import CRON
 from deployments.kinds.directories import DIRECTORIES
 from deployments.kinds.files import FILES
 from deployments.kinds.firewall import FIREWALL
+from deployments.kinds.kernel_modules import KERNEL_MODULES
 from deployments.kinds.listing import ListedKind
 from deployments.kinds.mounts import MOUNTS
 from deployments.kinds.packages import PACKAGES
@@ -23,6 +24,7 @@ LISTED: tuple[ListedKind, ...] = (
     CRON,
     SYSCTL,
     MOUNTS,
+    KERNEL_MODULES,
     USERS,
     GROUPS,
     PORTS,

@@ -14,6 +14,7 @@ from deployments.collector import reasons
 from deployments.collector.reasons import reason
 from deployments.core.canonical import words
 from deployments.core.states import Present, State, Unknown
+from deployments.kinds.conf_folders import in_effect, settings
 from deployments.kinds.host_texts import HostTexts, denied_whole, never_raising, parse_texts
 from deployments.kinds.listing import Listed, ListedKind
 from deployments.kinds.path_entries import GarbledError
@@ -22,14 +23,6 @@ from deployments.kinds.tool_outputs import parse_tools
 MAX_VALUE = 4_096
 MAX_GLOBS = 200
 ROOT = "./proc/sys/"
-DIRECTORIES = (
-    "/etc/sysctl.d",
-    "/run/sysctl.d",
-    "/usr/local/lib/sysctl.d",
-    "/usr/lib/sysctl.d",
-    "/lib/sysctl.d",
-)
-"""Where files are read from; of two with the same name the first of these wins."""
 MAIN = "/etc/sysctl.conf"
 
 _INTERFACE = reason(reasons.NOT_SUPPORTED, "settings of one interface")
@@ -123,11 +116,13 @@ def _is_never_seen(key: str) -> bool:
 
 @dataclass(slots=True)
 class Persisted:
-    """What the files set: by key, by pattern (a later one wins), and keys that no pattern sets."""
+    """What the files set: by key, by pattern (a later one wins), keys that no pattern sets, and by
+    key the file that names it."""
 
     exact: dict[str, str] = field(default_factory=dict)
     patterns: dict[str, str] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
+    where: dict[str, str] = field(default_factory=dict)
 
     def value(self, key: str) -> str | None:
         """A key that is named wins over any pattern."""
@@ -139,25 +134,14 @@ class Persisted:
 
 def parse_files(texts: Mapping[str, str], *, main_counts: bool) -> Persisted:
     """By the rules of sysctl.d: files by name whatever their directory, a later line wins, `sysctl.conf` last."""
-    by_name: dict[str, str] = {}
-    for directory in reversed(DIRECTORIES):
-        for path in texts:
-            folder, _, name = path.rpartition("/")
-            if folder == directory:
-                by_name[name] = texts[path]
-    ordered = [by_name[name] for name in sorted(by_name)]
-    if main_counts:
-        ordered.append(texts.get(MAIN, ""))
     found = Persisted()
-    for text in ordered:
-        for line in text.split("\n"):
-            _read_line(line.strip(), found)
+    for path in (*in_effect(texts, "sysctl.d"), *([MAIN] if main_counts else [])):
+        for line in settings(texts.get(path, "")):
+            _read_line(line, path, found)
     return found
 
 
-def _read_line(line: str, found: Persisted) -> None:
-    if not line or line.startswith(("#", ";")):
-        return
+def _read_line(line: str, path: str, found: Persisted) -> None:
     name, equals, value = line.partition("=")
     optional = name.startswith("-")  # whether an error while setting it matters
     name = name.removeprefix("-").strip()
@@ -172,6 +156,7 @@ def _read_line(line: str, found: Persisted) -> None:
     value = "".join(filter(str.isprintable, words(value)))[:MAX_VALUE]
     if not _PATTERN.search(key):
         found.exact[key] = value
+        found.where[key] = path
     elif len(found.patterns) < MAX_GLOBS:
         found.patterns.pop(key, None)  # so that the order is that of the last mention
         found.patterns[key] = value
@@ -230,7 +215,8 @@ def _parse(body: bytes) -> Listed:
             states[key] = state
     failure = tools["values"].failure
     gaps = {glob: why or failure for glob, why in _NEVER.items()}
-    return Listed(states, failure, declared=declared, unseen=unseen, gaps=gaps)
+    evidence = {key: texts.evidence[path] for key, path in persisted.where.items() if path in texts.evidence}
+    return Listed(states, failure, evidence, declared=declared, unseen=unseen, gaps=gaps)
 
 
 def _of_files(texts: HostTexts, why: str) -> Listed:

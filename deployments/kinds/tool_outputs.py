@@ -45,6 +45,8 @@ def parse_tools(body: bytes) -> tuple[Mapping[str, ToolOutput], bytes]:
             failure = reason(
                 reasons.DENIED if denied else reasons.READ_ERROR, b"%s: %s" % (name[2:], match[2])
             )
+        elif output and not output.endswith(b"\n"):
+            failure = reasons.TRUNCATED
         found[name[2:].decode("ascii", "replace")] = ToolOutput(readable(output), failure)
     return found, body
 

@@ -103,3 +103,16 @@ def test_a_gap_is_unknown_where_it_is_declared_and_hurts_nothing_else() -> None:
     seen = looked(question, Listed({}, gaps={"lib-*": "not supported", "*-b": "denied"}))
     assert seen.states == {"package:lib-a": Unknown("not supported"), "package:telnetd": ABSENT}
     assert seen.listed == {"package:": None}
+
+
+def test_where_nothing_is_ever_absent_what_is_not_listed_has_its_attributes_all_the_same() -> None:
+    listed = Listed({}, otherwise=Present({"version": ""}), unseen={"*": {"hold": "denied"}})
+    question = Question(
+        {"package:a": frozenset({"version"}), "package:b": None, "package:c": frozenset({"hold"})},
+        watched=frozenset({"package"}),
+    )
+    assert looked(question, listed).states == {
+        "package:a": Present({"version": ""}),
+        "package:b": ABSENT,
+        "package:c": Unknown("denied"),
+    }

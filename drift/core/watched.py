@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest
-from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
+from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, Undeclared, Unknown
 from deployments.kinds.listing import ListedKind
 from deployments.kinds.registry import KINDS
 from drift.core.verdict import Judgement, Verdict, judge
@@ -18,6 +18,9 @@ from drift.core.verdict import Judgement, Verdict, judge
 FILE_KINDS = frozenset({"file", "directory", "symlink"})
 IN_FILES = frozenset({"cron", "sudoers", "authorized_keys"})
 """Kinds whose entries are read from the file that their key names: one fact, compared once."""
+GONE_IS_NO_DRIFT = frozenset({"port"})
+"""Kinds of which only what is new or different counts: a port closes with its process, and the service that stopped
+is the drift. It stays agreed, so that it is nothing new when it opens again."""
 UNIT_FILES = "/etc/systemd/system"
 AGREED = Present({})
 _SAME = Judgement(Verdict.IN_SYNC)
@@ -117,8 +120,8 @@ class Watch:
             before = UNDECLARED
         if isinstance(before, Undeclared | Unknown):  # there, and not yet seen: what is seen first is agreed
             before = UNDECLARED if isinstance(live, Unknown) else live
-        if before == live:
-            return _SAME, before, live, frozenset()
+        if before == live or (kind in GONE_IS_NO_DRIFT and isinstance(live, Absent)):
+            return _SAME, before, before, frozenset()
         attributes = compared_attributes(kind, before, live)
         if isinstance(live, Unknown):
             return Judgement(Verdict.UNKNOWN, live.reason), before, live, attributes

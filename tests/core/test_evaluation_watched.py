@@ -124,6 +124,18 @@ def test_what_came_and_went_again_vanishes() -> None:
     assert occurrence_outcome(vim, finding_state="open") == "vanished"
 
 
+def test_a_port_that_closed_is_no_drift_and_stays_agreed_until_it_opens_again() -> None:
+    desired = definition(watching=("port",))
+    nginx, other = Present({"process": "nginx"}), Present({"process": "nc"})
+    _, base, _ = look(None, desired, {"port:tcp/*:80": nginx})
+    verdicts, base, _ = look(base, desired, {})
+    assert set(verdicts.values()) == {"in sync"}
+    verdicts, _, _ = look(base, desired, {"port:tcp/*:80": nginx})
+    assert set(verdicts.values()) == {"in sync"}
+    verdicts, _, _ = look(base, desired, {"port:tcp/*:80": other, "port:tcp/*:81": nginx})
+    assert (verdicts["port:tcp/*:80"], verdicts["port:tcp/*:81"]) == ("drifted", "drifted")
+
+
 def test_attributes_that_a_host_changes_by_itself_are_no_drift() -> None:
     desired = definition(watching=("service",))
     base = enrolled(desired, {"service:x": service(running=True)})

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from drift.api import decisions, findings, reports, scans
+from drift.api import adoption, decisions, findings, reports, scans
 
 urlpatterns = [
     path("scans/", scans.ScanList.as_view()),
@@ -17,5 +17,14 @@ urlpatterns = [
     path("decisions/<str:decision>/refresh/", decisions.DecisionRefresh.as_view()),
     path("decisions/<str:decision>/withdraw/", decisions.DecisionWithdraw.as_view()),
     path("decisions/<str:decision>/end/", decisions.DecisionEnd.as_view()),
+    path("definition/adopt/", adoption.AdoptionList.as_view()),
+    path("definition/adopt/<str:adoption>/", adoption.AdoptionDetail.as_view()),
+    path("definition/adopt/<str:adoption>/hosts/", adoption.AdoptionHosts.as_view()),
+    path("definition/adopt/<str:adoption>/files/", adoption.AdoptionFiles.as_view()),
+    path("definition/adopt/<str:adoption>/left-out/", adoption.AdoptionLeftOut.as_view()),
+    path("definition/adopt/<str:adoption>/plan/", adoption.AdoptionPlanAgain.as_view()),
+    path("definition/adopt/<str:adoption>/commit/", adoption.AdoptionCommit.as_view()),
+    path("definition/adopt/<str:adoption>/merge/", adoption.AdoptionMerge.as_view()),
+    path("definition/adopt/<str:adoption>/discard/", adoption.AdoptionDiscard.as_view()),
     path("reports/scans/<str:scan>/", reports.ScanReport.as_view()),
 ]

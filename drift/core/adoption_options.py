@@ -45,6 +45,8 @@ def clean_options(given: Mapping[str, Any]) -> Options:
     if isinstance(exhaustive, str):
         if exhaustive not in (AUTO, NONE):
             raise _invalid("exhaustive", f'write "{AUTO}", "{NONE}" or a list of directories')
+    elif not isinstance(exhaustive, list | tuple):
+        raise _invalid("exhaustive", f'write "{AUTO}", "{NONE}" or a list of directories')
     else:
         exhaustive = tuple(posixpath.normpath(str(path)) for path in exhaustive)
         if fault := next((fault for path in exhaustive if (fault := absolute_path(path))), None):

@@ -57,7 +57,7 @@ def run_plan_adoption_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
         definition, after, [view for name, view in views.items() if name in names or name not in chosen]
     )
     digest = effect_digest(definition.files, plan.edits, change)
-    _record(claim, adoption, head, plan, digest)
+    _record(claim, adoption, head, plan, digest, set(definition.files))
 
 
 def _seen(adoption: Adoption) -> list[SeenHost]:
@@ -75,7 +75,7 @@ def _seen(adoption: Adoption) -> list[SeenHost]:
     ]
 
 
-def _record(claim: Claim, adoption: Adoption, head: str, plan: Plan, digest: str) -> None:
+def _record(claim: Claim, adoption: Adoption, head: str, plan: Plan, digest: str, there: set[str]) -> None:
     with fenced_write(claim):
         locked = lock_adoption(adoption)
         if locked.state != "planning":
@@ -95,7 +95,7 @@ def _record(claim: Claim, adoption: Adoption, head: str, plan: Plan, digest: str
                 "base_revision": head,
                 "edits": edits_to_json(plan.edits),
                 "digest": digest,
-                "summary": _summary(plan),
+                "summary": _summary(plan, there),
                 "left_out": [
                     {
                         "resource": one.resource,
@@ -110,10 +110,12 @@ def _record(claim: Claim, adoption: Adoption, head: str, plan: Plan, digest: str
         count_items(claim=claim, done=1)
 
 
-def _summary(plan: Plan) -> dict[str, Any]:
+def _summary(plan: Plan, there: set[str]) -> dict[str, Any]:
+    """`there` are the files of the definition before."""
     rendering = [check for check in plan.checks if not check.wrong]
     return {
         "layers": plan.layers,
+        "files": {path: "changed" if path in there else "added" for path in plan.edits},
         "resources": sorted(plan.resources),
         "hosts": {"seen": len(plan.checks), "render": len(rendering)},
         "notes": [{"resource": note.resource, "text": note.text} for note in plan.notes],

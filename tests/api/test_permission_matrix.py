@@ -73,6 +73,16 @@ definition/revisions/             GET     yes yes yes yes yes
 definition/revisions/{sha}/       GET     yes yes yes yes yes
 definition/compare/               GET     yes yes yes yes yes
 definition/hosts/{host}/          GET     yes yes yes yes yes
+definition/adopt/                 GET     yes yes yes yes yes
+definition/adopt/                 POST    yes yes no  no  yes
+definition/adopt/{adoption}/      GET     yes yes yes yes yes
+definition/adopt/{adoption}/hosts/    GET     yes yes yes yes yes
+definition/adopt/{adoption}/files/    GET     yes yes yes yes yes
+definition/adopt/{adoption}/left-out/ GET     yes yes yes yes yes
+definition/adopt/{adoption}/plan/     POST    yes yes no  no  yes
+definition/adopt/{adoption}/commit/   POST    yes yes no  no  yes
+definition/adopt/{adoption}/merge/    POST    no  yes no  no  yes
+definition/adopt/{adoption}/discard/  POST    yes yes no  no  yes
 deployments/                      GET     yes yes yes yes yes
 deployments/                      POST    no  yes no  yes yes
 deployments/{deployment}/         GET     yes yes yes yes yes

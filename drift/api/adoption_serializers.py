@@ -1,6 +1,5 @@
 """Adoptions as JSON."""
 
-from collections import Counter
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -12,7 +11,7 @@ from drift.api.decision_serializers import DecidedChangeSerializer
 from drift.core.adoption_lifecycle import ADOPTION
 from drift.core.adoption_options import ADOPTABLE
 from drift.models import Adoption, AdoptionHost
-from drift.services.adoptions import unseen_hosts
+from drift.queries.adoptions import layers_in_order, left_out_by_reason, unseen_hosts
 
 
 class AdoptionOptions(serializers.Serializer[Any]):
@@ -149,7 +148,7 @@ class AdoptionDetailSerializer(AdoptionSerializer):
         summary = adoption.summary
         body = {
             "base_revision": adoption.base_revision,
-            "layers": summary["layers"],
+            "layers": {layer: dict(counts) for layer, counts in layers_in_order(adoption)},
             "files": sorted(summary["files"]),
             "templates": summary["templates"],
             "exhaustive": summary["exhaustive"],
@@ -159,15 +158,6 @@ class AdoptionDetailSerializer(AdoptionSerializer):
             "left_out": left_out_by_reason(adoption),
         }
         return AdoptionPlanSerializer(body).data
-
-
-def left_out_by_reason(adoption: Adoption) -> list[dict[str, Any]]:
-    """How many resources were left out for each reason, the most frequent first."""
-    counts = Counter((one["reason"], one["only_content"]) for one in adoption.left_out)
-    return [
-        {"reason": reason, "resources": count, "only_content": only}
-        for (reason, only), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ]
 
 
 class AdoptionHostSerializer(serializers.ModelSerializer[AdoptionHost]):

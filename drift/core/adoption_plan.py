@@ -21,11 +21,10 @@ from drift.core.adoption_choose import Chosen, Fixed, choose, exhaustive_directo
 from drift.core.adoption_layers import SharedLayer, layers_of, place
 from drift.core.adoption_paths import MOST_ENTRIES, below
 from drift.core.adoption_templates import Known, NoTemplate, known_of, template_for
-from drift.core.adoption_write import Writer, about_layer, with_watched
+from drift.core.adoption_write import Writer, about_layer, layer_rank, with_watched
 from inventory.core.host_view import HostView
 
 ROUNDS = 4
-_ORDER = ("base", "environments", "roles", "", "hosts")
 NOT_AS_LIVE = "written into the definition it would not render to what is live"
 
 Placement = dict[str, dict[str, dict[str, Any]]]
@@ -91,7 +90,8 @@ class _Planning:
         return Plan(
             edits=edits,
             layers={
-                name: _counts(declared) for name, declared in sorted(placement.items(), key=_layer_order)
+                name: _counts(declared)
+                for name, declared in sorted(placement.items(), key=lambda item: layer_rank(item[0]))
             },
             checks=tuple(checks),
             left_out=tuple(chosen.left_out),
@@ -280,11 +280,3 @@ def _counts(declared: Mapping[str, Any]) -> dict[str, int]:
     for resource in declared:
         counts[KIND_TO_SECTION[resource.partition(":")[0]].name] += 1
     return dict(counts)
-
-
-def _layer_order(item: tuple[str, Any]) -> tuple[int, str]:
-    """As layers follow each other: base, environments, roles, roles in an environment, hosts."""
-    name = item[0]
-    first = name.partition("/")[0]
-    rank = 3 if first == "environments" and "/roles/" in name else _ORDER.index(first)
-    return rank, name

@@ -50,6 +50,13 @@ def sections_in_order() -> list[str]:
     return [*(name for name in ORDER if name in SECTIONS), *(name for name in SECTIONS if name not in ORDER)]
 
 
+def layer_rank(name: str) -> tuple[int, str]:
+    """By this layers follow each other: base, environments, roles, roles in an environment, hosts."""
+    first = name.partition("/")[0]
+    rank = ("base", "environments", "roles", "", "hosts").index(first)
+    return (3 if first == "environments" and "/roles/" in name else rank), name
+
+
 class Writer:
     """Collects the files of all layers. `texts` are contents by digest, `files` the definition as it is."""
 

@@ -38,7 +38,8 @@ from drift.core.adoption_lifecycle import ADOPTION
 from drift.core.commit_message import clean_signature, one_line
 from drift.core.proposals import edits_from_json
 from drift.models import Adoption
-from drift.services.adoptions import forget_what_was_seen, lock_adoption, seen_hosts
+from drift.queries.adoptions import seen_hosts
+from drift.services.adoptions import forget_what_was_seen, lock_adoption
 from drift.services.fold_back import MAX_ROUNDS, NoLongerApproved
 from inventory.queries.hosts import host_views
 

@@ -23,6 +23,7 @@ from common.services.ledger import record_entry, transition
 from drift.core.adoption_lifecycle import ADOPTION
 from drift.core.adoption_options import MOST_HOSTS, clean_options, clean_roots, options_to_json
 from drift.models import Adoption, AdoptionHost
+from drift.queries.adoptions import seen_hosts, unseen_hosts
 from inventory.queries.hosts import host_views, resolve_selector
 
 LOOK_JOB, PLAN_JOB, BRANCH_JOB = "adopt", "plan-adoption", "branch-adoption"
@@ -159,17 +160,6 @@ def _check(adoption: Adoption, digest: str, without_unseen: bool) -> None:
             f"{detail}. Say without_unseen to go on without them, or begin again when they can be reached.",
             errors=[FieldError("/without_unseen", detail)],
         )
-
-
-def unseen_hosts(adoption: Adoption) -> list[str]:
-    """Names of the hosts that could not be looked at, in order."""
-    seen = set(seen_hosts(adoption))
-    return [name for name in host_views(adoption.hosts) if name not in seen]
-
-
-def seen_hosts(adoption: Adoption) -> list[str]:
-    rows = AdoptionHost.objects.filter(adoption=adoption).exclude(status="unknown")
-    return list(rows.order_by("host__name").values_list("host__name", flat=True))
 
 
 def _resources(adoption: Adoption) -> list[str]:

@@ -60,6 +60,8 @@ def title_of(resource: str) -> Title:
 def deed(summary: Mapping[str, Any], resource: str = "") -> str:
     """`Edited by hand`, `Installed by hand`."""
     kind, change = kind_of(resource), str(summary.get("kind"))
+    if kind == "host_key":  # nobody need have changed anything there: another machine may answer
+        return "Another key is shown than the one that was agreed"
     words = _OF_FILES if not resource or kind in FILE_KINDS else _DEEDS | _OF_KIND.get(kind, {})
     return f"{words.get(change, 'Changed')} by hand"
 

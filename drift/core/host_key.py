@@ -28,11 +28,11 @@ def is_another_key(code: str, *, seen_before: bool) -> bool:
 def agreed_keys(pinned: Collection[str], cas: Collection[str]) -> Present | None:
     """What may be shown, as fingerprints: the pinned keys; where there are none, what these CAs sign. None for neither."""
     keys = sorted(pinned) or [SIGNED_BY + ca for ca in sorted(cas)]
-    return Present({"type": "host key", KEYS: keys}) if keys else None
+    return Present({KEYS: keys}) if keys else None
 
 
 def offered_key(fingerprint: str) -> Present:
-    return Present({"type": "host key", KEYS: [fingerprint]})
+    return Present({KEYS: [fingerprint]})
 
 
 def judge_host_key(base: Present, head: Present, offered: str | None) -> tuple[Judgement, State]:

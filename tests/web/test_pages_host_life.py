@@ -106,7 +106,7 @@ def test_renaming_says_first_what_follows_and_what_does_not(fleet: GitFleet) -> 
     text = read(response)
     assert "What happens when it is called edge-2" in text
     assert "it is reached as edge-2" in text
-    assert "it waits for the next push: file:/etc/app.conf" in text
+    assert "and it waits for the next push or is no longer managed: file:/etc/app.conf" in text
     assert Host.objects.filter(name="web-2").exists()
     done = ben.post("/hosts/web-2/rename/", {"name": "edge-2", "action": "rename"}, follow=True)
     assert "web-2 is edge-2 now." in read(done)
@@ -118,7 +118,7 @@ def test_a_layer_of_its_own_is_not_lost_by_accident(fleet: GitFleet) -> None:
     text = read(ben.post("/hosts/web-2/rename/", {"name": "edge-2", "action": "preview"}))
     assert "Its own layer would be lost" in text and "It is meant so" in text
     refused = ben.post("/hosts/web-2/rename/", {"name": "edge-2", "action": "rename"})
-    assert refused.status_code == 409 and "Commit a copy of it" in read(refused)
+    assert refused.status_code == 409 and "Tick this if it is" in read(refused)
     form = {"name": "edge-2", "action": "rename", "accept_layer": "on"}
     assert ben.post("/hosts/web-2/rename/", form).status_code == 302
     assert Host.objects.filter(name="edge-2").exists()
@@ -234,3 +234,24 @@ def test_the_finding_says_what_it_means_and_what_can_be_done(fleet: GitFleet, sh
     assert "Only an admin enrols hosts." in anas and 'href="/hosts/web-2/keys/"' not in anas
     shows("new")
     assert finding.reference in page(window("cy"), "/hosts/web-2/keys/")
+
+
+def test_a_host_that_was_installed_anew_is_unknown_until_it_is_looked_at(fleet: GitFleet, shows: Any) -> None:
+    shows("new")
+    window("cy").post("/hosts/web-2/re-image/", {"fingerprints": [fingerprint("new")]})
+    work()
+    text = page(window("ana"), "/hosts/web-2/")
+    assert "Installed anew lately, and not looked at since." in text
+    assert "as it says" not in text and "In sync" not in text
+
+
+def test_its_way_is_found_enrolled_proven(fleet: GitFleet) -> None:
+    pin("web-2", "old")
+    finding = refused_key(fleet, "web-2", "new")
+    text = page(window("ana"), f"/findings/{finding.reference}/")
+    assert "Another key is shown than the one that was agreed on 1 of 3 hosts" in text
+    assert "found enrolled proven" in text and "in the definition" not in text
+    pin("web-2", "new")
+    fleet.look("web-2")
+    text = page(window("ana"), f"/findings/{finding.reference}/")
+    assert "The new key is enrolled, and was seen on 1 host by a scan" in text

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from drift.core.change_words import deed, lines_told, value_parts
+from drift.core.change_words import content_told, deed, lines_told, value_parts
+from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.lifecycles import ENDED
 from web.core.diffs import Row, inline_diff
 from web.core.sentences import listed, plural, sentence, share
@@ -77,15 +78,17 @@ def attribute_text(summary: Mapping[str, Any], *, beside_rows: bool = False) -> 
     attributes: Mapping[str, Sequence[Any]] = summary.get("attributes") or {}
     if summary.get("kind") == "created":
         is_file = "type" in attributes
-        shown = {name: value for name, value in attributes.items() if name not in ("type", *_OF_EVERY_NEW_FILE)}
+        shown = {
+            name: value for name, value in attributes.items() if name not in ("type", *_OF_EVERY_NEW_FILE)
+        }
         parts = value_parts({**summary, "attributes": shown if is_file else attributes})
         what = [str(attributes["type"][1])] if is_file else []
         if beside_rows and not what and not parts:
             return ""
         return f"absent → {', '.join([*what, *parts]) or 'present'}"
     parts = value_parts(summary)
-    if "content" in summary and summary.get("kind") != "deleted":
-        parts.insert(0, "content differs")
+    if summary.get("content") and summary.get("kind") != "deleted":
+        parts.insert(0, content_told(summary))
     return ", ".join(parts) or ("present → absent" if summary.get("kind") == "deleted" else "")
 
 
@@ -122,6 +125,8 @@ def finding_sentence(
         return sentence(f"{deed(summary, resource)}, and hidden by an ignore rule of the definition")
     if state in ENDED and state != "proven":
         return sentence(f"{deed(summary, resource)}, and over")
+    if state == "proven" and resource == HOST_KEY:
+        return sentence(f"the new key is enrolled, and was seen on {plural(proven, 'host')} by a scan")
     if state == "proven":
         return sentence(f"in the definition, and proven on {plural(proven, 'host')} by a scan")
     where = f"on {share(hosts, hosts_total, noun, nouns)}"

@@ -16,6 +16,11 @@ WAIVER = (
     ("approved", "approved", "somebody else agreed"),
     ("waived", "waived", "it reopens by itself at its date"),
 )
+HOST_KEY = (
+    ("open", "found", "a connection was refused"),
+    ("enrolled", "enrolled", "a person compared the new fingerprint, and pinned it"),
+    ("proven", "proven", "a scan signed in to it"),
+)
 _ENDS = {
     "vanished": ("gone by itself", "gone from the hosts without a decision"),
     "ignored": ("ignored", "a rule of the definition hides it; it opens again when the rule goes"),
@@ -42,7 +47,7 @@ def finding_steps(state: str, kind: str = "") -> list[Step]:
     if state in _ENDS:
         label, note = _ENDS[state]
         return [Step("found", "past"), Step(label, "now", note)]
-    way = WAIVER if kind == "waive" and state != "proven" else FOLD_BACK
+    way = WAIVER if kind == "waive" and state != "proven" else HOST_KEY if kind == "host-key" else FOLD_BACK
     return _steps(way, state)
 
 

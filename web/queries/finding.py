@@ -11,6 +11,7 @@ from django.urls import reverse
 from common.core import roles
 from common.core.actor import Actor
 from drift.core.lifecycles import ENDED
+from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.models import Decision, Explanation, Finding, Occurrence
 from drift.queries.candidates import Attribution, attribution_of
 from drift.queries.findings import Variant, finding_variants, findings_with_counts
@@ -144,7 +145,7 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
             claimed_by=claimed_by.name if claimed_by else "",
             peers=peers.noun,
         ),
-        steps=finding_steps(counted.state, latest.kind if latest else ""),
+        steps=finding_steps(counted.state, latest.kind if latest else _way_of(finding)),
         diff=diff_view(shown, finding.resource) if shown else None,
         variants=_links(finding, variants, shown),
         compared=min(counted.hosts_total, COMPARED),
@@ -178,6 +179,11 @@ def _current(decisions: list[Decision], state: str) -> Decision | None:
     if not decisions or state == "open" or (state in ENDED and state != "proven"):
         return None
     return decisions[0]
+
+
+def _way_of(finding: Finding) -> str:
+    """Which way a finding goes that nobody has decided on."""
+    return "host-key" if finding.resource == HOST_KEY else ""
 
 
 def _why_not_propose(state: str, actor: Actor) -> str:

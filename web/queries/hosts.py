@@ -100,6 +100,12 @@ class HostPage:
         return [occurrence for occurrence in self.occurrences if occurrence.ended_at is not None]
 
     @property
+    def is_begun_again(self) -> bool:
+        """It was installed anew, and nothing is known of it since."""
+        state = self.row.state
+        return self.host.reimaged_at is not None and (state is None or state.observed_at is None)
+
+    @property
     def is_active(self) -> bool:
         return self.host.state == Host.ACTIVE
 

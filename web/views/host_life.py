@@ -41,7 +41,10 @@ def rename(request: PageRequest, name: str) -> HttpResponse:
                     accept_layer=form.cleaned_data["accept_layer"],
                 )
             except FoldbackError as error:
-                form.take_refusal(error)
+                if preview is not None and preview.moves_layer and not form.cleaned_data["accept_layer"]:
+                    form.add_error("accept_layer", "Tick this if it is; the text above says what is better.")
+                else:
+                    form.take_refusal(error)
                 status = error.status
             else:
                 told = f"{name} is {host.name} now." if name != host.name else "It is called so already."

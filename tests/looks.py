@@ -33,7 +33,7 @@ class Fleet:
     def __init__(self, files: Mapping[str, str], hosts: list[Host]) -> None:
         self.hosts = {host.name: host for host in hosts}
         self.now = START
-        self.entries: dict[str, dict[str, State]] = defaultdict(dict)
+        self.entries: dict[str, dict[str, State]] = defaultdict(dict, {host.name: {} for host in hosts})
         self.incomplete: dict[str, str] = {}
         self.redacted: dict[str, int] = {}
         self.define(files)

@@ -9,7 +9,7 @@ from deployments.core.definition.sections import KIND_TO_SECTION
 from deployments.core.definition.settings import ignored_by
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
 from drift.core.verdict import Judgement, Verdict, judge
-from drift.core.watched import FILE_KINDS, Watch, inside, is_whole, kind_of, path_of
+from drift.core.watched import FILE_KINDS, Watch, inside, is_whole, kind_of, optional_attributes, path_of
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,10 @@ def _judge_declared(
     before = want.state if base is None else base.get(want.resource, nothing)
     if isinstance(before, Unknown):
         before = UNDECLARED
-    head, attributes = want.state, want.compared
+    before, head, attributes = watch.beside(want, before, live)
     if want.how == "secret":
         before, head, attributes = _with_agreed_secret(before, head, live, attributes)
-    section = KIND_TO_SECTION.get(kind)
-    optional = frozenset(section.optional) | want.implied if section else want.implied
+    optional = optional_attributes(kind) | want.implied
     judgement = judge(before, head, live, attributes, optional=optional)
     return Judged(want.resource, judgement, before, head, live, attributes, want)
 

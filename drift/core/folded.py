@@ -18,7 +18,7 @@ from deployments.core.definition.effect import (
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
-from deployments.core.definition.placement_model import Occurrence, undeclared_state
+from deployments.core.definition.placement_model import Occurrence, beside_watched, undeclared_state
 from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.definition.sections import is_managed
 from deployments.core.git_safety import UnsafeGitName, check_tree_path
@@ -52,6 +52,7 @@ def gives_live(definition: Definition, resource: str, occurrence: Occurrence) ->
         return occurrence.counts(live) == occurrence.counts(said)
     if isinstance(desired.state, Unknown):
         return False
+    desired = beside_watched(desired, occurrence, watched_kinds(definition))
     return project(live, desired.compared) == project(desired.state, desired.compared)
 
 

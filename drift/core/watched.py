@@ -9,7 +9,8 @@ watched.
 from collections.abc import Collection, Iterable, Mapping
 
 from deployments.collector.question import Observation
-from deployments.core.definition.model import DesiredManifest
+from deployments.core.definition.model import DesiredManifest, DesiredResource
+from deployments.core.definition.sections import KIND_TO_SECTION
 from deployments.core.states import ABSENT, UNDECLARED, Absent, Present, State, Undeclared, Unknown
 from deployments.kinds.listing import ListedKind
 from deployments.kinds.registry import KINDS
@@ -58,6 +59,12 @@ def compared_attributes(kind: str, *states: State) -> frozenset[str]:
     if isinstance(known, ListedKind) and known.compared is not None:
         return frozenset(known.compared)
     return frozenset(known.attributes)
+
+
+def optional_attributes(kind: str) -> frozenset[str]:
+    """The attributes that a state only has where there is something to say: without one it has none."""
+    section = KIND_TO_SECTION.get(kind)
+    return frozenset(section.optional) if section else frozenset()
 
 
 class Watch:
@@ -130,6 +137,25 @@ class Watch:
         if judgement.verdict is Verdict.IN_SYNC:
             return judgement, before, live, attributes
         return judgement, was, now, attributes
+
+    def beside(
+        self, want: DesiredResource, before: State, live: State
+    ) -> tuple[State, State, frozenset[str]]:
+        """(base, head, attributes) of a declared entry: what its declaration leaves open is watched as well, so that
+        declaring a version does not blind us to a hold. As long as its kind is not agreed, what is there is.
+        """
+        kind, head = kind_of(want.resource), want.state
+        if kind not in self.judged_kinds or not (isinstance(head, Present) and isinstance(live, Present)):
+            return before, head, want.compared
+        known = before if kind in self.agreed else live
+        if not isinstance(known, Present):
+            return before, head, want.compared
+        open_ = compared_attributes(kind, known, live) - want.compared
+        said = {name: known.data[name] for name in open_ if name in known.data}
+        if isinstance(before, Present) and kind not in self.agreed:
+            before = Present({**before.data, **said})
+        known_open = open_ & (said.keys() | optional_attributes(kind))
+        return before, Present({**said, **head.data}), want.compared | known_open
 
     def is_seen_through_its_kind(self, resource: str) -> bool:
         """Whether an unknown entry is unknown only because its kind is: the kind is counted, and not each entry."""

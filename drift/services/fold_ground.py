@@ -18,6 +18,7 @@ from deployments.core.states import Present, State, from_json
 from deployments.queries.definitions import definition_at
 from drift.core.folded import effect_to_json, gives_live, hosts_of
 from drift.core.proposals import Edits, Proposal, fold_back_digest
+from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Blob, Finding, HostState
 from drift.services.manifests import load_states
 from inventory.core.host_view import HostView
@@ -68,7 +69,7 @@ def live_change(finding: Finding) -> LiveChange:
                 live,
                 _content(blobs, live),
                 redacted=row.redactions,
-                attributes=frozenset(row.attributes) if row.watched else None,
+                attributes=None if kind_of(finding.resource) in FILE_KINDS else frozenset(row.attributes),
             )
             for row, live in zip(occurrences, lives, strict=True)
         ),

@@ -39,7 +39,7 @@ def create_scan_once(*, actor: Actor, selector: str) -> Scan:
     seconds, it is the scan that was started then. The person's row is held, so that of two at once one waits."""
     roles.require(actor, "scan.run")
     with transaction.atomic():
-        Person.objects.select_for_update(no_key=True).filter(pk=actor.person_id).first()
+        Person.objects.select_for_update(no_key=True).filter(username=actor.label).first()
         before = Scan.objects.filter(
             selector=selector,
             purpose=REQUESTED,

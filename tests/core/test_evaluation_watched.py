@@ -329,3 +329,42 @@ def rules(*lines: str) -> Present:
 
 def test_what_no_definition_can_declare_is_left_to_whoever_judges_it() -> None:
     assert look({}, definition(watching=()), {}, still_open=("host_key:ssh",))[2] == []
+
+
+PINNED = definition(declared("package:nginx", Present({"version": "1"})))
+
+
+def test_what_a_declaration_leaves_open_is_watched_too() -> None:
+    base = enrolled(PINNED, NGINX)
+    _, after, judged = look(base, PINNED, {"package:nginx": package(hold=True)})
+    [held] = [item for item in judged if item.counted]
+    assert (held.verdict, held.watched) == ("drifted", False)
+    assert held.base == held.head == package() and held.live == package(hold=True)
+    assert after == base
+    unwatched = definition(declared("package:nginx", Present({"version": "1"})), watching=())
+    assert look(base, unwatched, {"package:nginx": package(hold=True)})[0] == {"package:nginx": "in sync"}
+
+
+def test_declaring_what_was_left_open_proves_it() -> None:
+    base = enrolled(PINNED, NGINX)
+    folded = definition(declared("package:nginx", package(hold=True)))
+    _, after, judged = look(base, folded, {"package:nginx": package(hold=True)})
+    [item] = [item for item in judged if item.counted]
+    assert occurrence_outcome(item, finding_state="committed") == "proven"
+    assert after["package:nginx"] == package(hold=True)
+
+
+def test_a_moved_declaration_waits_as_long_as_what_it_leaves_open_is_as_it_was() -> None:
+    base = enrolled(PINNED, NGINX)
+    moved = definition(declared("package:nginx", Present({"version": "2"})))
+    assert look(base, moved, NGINX)[0] == {"package:nginx": "pending"}
+    assert look(base, moved, {"package:nginx": package(hold=True)})[0] == {"package:nginx": "conflict"}
+    assert look(base, moved, {"package:nginx": package("2")})[0] == {"package:nginx": "in sync"}
+
+
+def test_what_is_left_open_is_agreed_at_the_first_look_at_its_kind() -> None:
+    told, base, _ = look(None, PINNED, {"package:nginx": package("2", hold=True)})
+    assert told == {"package:nginx": "drifted"} and base["package:nginx"] == package("1", hold=True)
+    early = enrolled(definition(declared("package:nginx", Present({"version": "1"})), watching=()), NGINX)
+    told, base, _ = look(early, PINNED, {"package:nginx": package(hold=True)})
+    assert told == {"package:nginx": "in sync"} and base["package:nginx"] == package(hold=True)

@@ -28,6 +28,7 @@ from deployments.core.definition.placement_model import (
     LiveChange,
     Occurrence,
     Placement,
+    beside_watched,
     is_exhaustive,
     shared_layers,
     shown,
@@ -82,6 +83,7 @@ def case_of(definition: Definition, resource: str, occurrence: Occurrence) -> Ca
     """One occurrence beside what the definition says about it now."""
     desired = desired_resource(definition, occurrence.host, resource)
     if desired is not None:
+        desired = beside_watched(desired, occurrence, watched_kinds(definition))
         return Case(resource, occurrence, desired, desired.state)
     exhaustive = exhaustive_directories(merge(definition, occurrence.host))
     head = undeclared_state(resource, exhaustive, watched_kinds(definition), occurrence.base)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployments.core.definition.edit import Operation
 from deployments.core.definition.merge import layers_for
@@ -212,6 +212,20 @@ def is_exhaustive(exhaustive: Iterable[str], resource: str) -> bool:
     return section.type is not None and any(
         path.startswith(directory.rstrip("/") + "/") for directory in exhaustive
     )
+
+
+def beside_watched(
+    desired: DesiredResource, occurrence: Occurrence, watched: Iterable[str]
+) -> DesiredResource:
+    """A declaration together with what it leaves open and its kind is watched for: that is as it was agreed."""
+    counted, base, said = occurrence.attributes, occurrence.base, desired.state
+    if counted is None or split_resource(desired.resource)[0].kind not in watched:
+        return desired
+    if not isinstance(base, Present) or not isinstance(said, Present):
+        return desired
+    more = counted - desired.compared
+    agreed = {name: base.data[name] for name in more if name in base.data}
+    return replace(desired, state=Present({**agreed, **said.data}), implied=desired.implied | more)
 
 
 def undeclared_state(

@@ -134,7 +134,7 @@ def _says_enough(desired: DesiredResource, case: Case) -> bool:
         return case.changed - gone <= desired.compared
     if case.kind != "edit":
         return True
-    return case.desired.attributes - gone <= desired.attributes
+    return case.desired.attributes - gone <= desired.attributes and case.changed - gone <= desired.compared
 
 
 def _layers(touched: Iterable[str]) -> str:

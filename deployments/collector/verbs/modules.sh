@@ -10,6 +10,9 @@ fb_modules() {
         release=$(uname -r)
         [ ! -r "./lib/modules/$release/modules.builtin" ] ||
             fb_tool builtin head -c 1048576 "./lib/modules/$release/modules.builtin"
+    elif [ ! -d ./proc/self ]; then
+        status='missing /proc'
+        return 0
     else
         fb_tool unseen : # a kernel that can't load any
     fi

@@ -47,7 +47,7 @@ fb_sysctl() {
 }
 
 fb_sysctl_values() {
-    grep -a -s '' /dev/null "$@" || :
+    [ $# -eq 0 ] || grep -a -s -H '' "$@" || :
 }
 
 fb_sysctl_denied() {

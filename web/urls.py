@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from web.access import View
 from web.views import (
+    adoption,
     changes,
     decide,
     definition,
@@ -67,6 +68,13 @@ urlpatterns: list[URLPattern] = [
     _route("scans/<str:reference>/cancel/", scans.cancel, "scan-cancel"),
     _route("scans/<str:reference>/report/", scans.report, "scan-report"),
     _route("definition/", definition.history, "definition"),
+    _route("definition/adopt/", adoption.adoptions, "adoptions"),
+    _route("definition/adopt/<str:reference>/", adoption.adoption, "adoption"),
+    _route("definition/adopt/<str:reference>/plan/", adoption.plan, "adoption-plan"),
+    _route("definition/adopt/<str:reference>/commit/", adoption.commit, "adoption-commit"),
+    _route("definition/adopt/<str:reference>/merge/", adoption.merge, "adoption-merge"),
+    _route("definition/adopt/<str:reference>/discard/", adoption.discard, "adoption-discard"),
+    _route("definition/adopt/<str:reference>/files/<path:path>", adoption.file, "adoption-file"),
     _route("definition/revisions/<str:revision>/", definition.revision, "revision"),
     _route("definition/revisions/<str:revision>/files/<path:path>", definition.file, "definition-file"),
 ]

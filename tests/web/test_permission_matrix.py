@@ -66,6 +66,14 @@ selector-preview        GET   yes yes yes yes
 scan                    GET   yes yes yes yes
 scan-cancel             POST  yes yes no  yes
 scan-report             GET   yes yes yes yes
+adoptions               GET   yes yes yes yes
+adoptions               POST  yes yes no  yes
+adoption                GET   yes yes yes yes
+adoption-plan           POST  yes yes no  yes
+adoption-commit         POST  yes yes no  yes
+adoption-merge          POST  no  yes no  yes
+adoption-discard        POST  yes yes no  yes
+adoption-file           GET   yes yes yes yes
 definition              GET   yes yes yes yes
 revision                GET   yes yes yes yes
 definition-file         GET   yes yes yes yes

@@ -10,6 +10,7 @@ CREATE_CREDENTIAL = (
     """"is_default": True, "secret": open("scanning-key").read()}))' """
     f"| curl --json @- $FOLDBACK_URL/api/v1/credentials/ {_AUTHORIZED}"
 )
+ADOPT = "manage.py definition adopt --hosts '*' --dry-run"
 SCAN = f"""curl --json '{{"hosts": "*"}}' $FOLDBACK_URL/api/v1/scans/ {_AUTHORIZED}"""
 LOG_CHANGE = (
     """curl --json '{"title": "raised worker_connections to 4096", "selector": "web-[1-7]"}' """

@@ -59,6 +59,12 @@ STATES: dict[str, Word] = {
     "void": Word("void", "off", "What was approved changed, so the approval no longer holds."),
     "voided": Word("void", "off", "What was approved changed, so the approval no longer holds."),
     "expired": Word("expired", "off", "Its date has passed."),
+    # adoptions
+    "looking": Word("looking at hosts", "moves", "Its hosts are being looked at."),
+    "planning": Word("being written", "moves", "A worker writes the definition, and renders it for every host."),
+    "planned": Word("to be read", "asks", "The definition can be read; nothing is committed."),
+    "merged": Word("merged", "rests", "Its commit is on main."),
+    "discarded": Word("discarded", "off", "Given up; nothing of it is on main."),
     # jobs and hosts
     "pending": Word("waiting", "moves", "Queued; a worker will take it."),
     "queued": Word("waiting", "moves", "Queued; a worker will take it."),

@@ -19,8 +19,13 @@ _TITLES = {
     "settle-fold-back": "Settling a fold-back",
     "move-base": "Taking in a deployment",
     "credential-test": "Trying a credential",
+    "adopt": "Adoption",
+    "plan-adoption": "Planning an adoption",
+    "branch-adoption": "Committing an adoption",
+    "merge-adoption": "Merging an adoption",
+    "settle-adoption": "Settling an adoption",
 }
-_NOUNS = {"scan": "host", "move-base": "host", "fold-back": "decision", "settle-fold-back": "decision"}
+_NOUNS = {"adopt": "host", "scan": "host", "move-base": "host", "fold-back": "decision", "settle-fold-back": "decision"}
 # A rate from a handful of hosts says nothing.
 _TELLING = 5
 
@@ -101,5 +106,7 @@ def running_jobs(*, now: datetime, actor: Actor, most: int = 5) -> list[JobBar]:
         elif decision is not None:
             url = reverse("web:change", args=[decision.change.reference])
             title = f"{_TITLES.get(job.kind, job.kind)}: {decision.change.title}"
+        elif job.kind == "adopt" or job.kind.endswith("-adoption"):
+            url = reverse("web:adoption", args=[job.subject_label])
         bars.append(job_bar(job, now=now, actor=actor, title=title, url=url))
     return bars

@@ -12,11 +12,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from changemgmt.models import Change
 from changemgmt.services.approvals import approve_change, refuse_change
 from changemgmt.services.changes import claim_change
+from changemgmt.services.proposals import withdraw_change
 from common import clock
 from common.api.views import find_by_reference
 from common.core import roles
 from common.core.errors import FieldError, FoldbackError, Invalid, NotFound
-from drift.models import Decision
+from drift.models import Adoption, Decision
 from drift.services.decisions import refresh_decision, withdraw_decision
 from drift.services.proposals import prepare_refresh
 from drift.services.waivers import end_waiver
@@ -138,6 +139,11 @@ def _give_verdict(
 def withdraw(request: PageRequest, reference: str) -> HttpResponse:
     found = _find(reference)
     reason = request.POST.get("reason", "")
+    if Adoption.objects.filter(change=found).exists():
+        told = f"{found} is withdrawn; what it would have adopted can be planned again."
+        return _act(
+            request, found, lambda: withdraw_change(actor=request.actor, change=found, reason=reason), told
+        )
     return _act(
         request,
         found,

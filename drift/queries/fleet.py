@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
+from drift.core.outcome import REIMAGED
 from drift.models import Finding, HostState, ResourceVerdict
 from inventory.models import Host
 
@@ -28,17 +29,19 @@ class Coverage:
 
 
 def coverage(now: datetime) -> Coverage:
-    """`not_reached` are hosts whose last try failed; `stale`: last looked at more than a day ago."""
+    """`not_reached` are hosts whose last try failed; `stale`: last looked at more than a day ago; `never`: nor since
+    they were installed anew."""
     active = Host.objects.filter(state=Host.ACTIVE)
     stale = now - STALE_AFTER
     tried = Q(drift_state__status__in=("ok", "partial"))
+    begun_again = Q(drift_state__status="unknown", drift_state__reason=REIMAGED)
     row = active.aggregate(
         hosts=Count("pk"),
         fresh=Count("pk", filter=Q(drift_state__status="ok", drift_state__observed_at__gte=stale)),
         partial=Count("pk", filter=Q(drift_state__status="partial", drift_state__observed_at__gte=stale)),
         stale=Count("pk", filter=tried & Q(drift_state__observed_at__lt=stale)),
-        not_reached=Count("pk", filter=Q(drift_state__status="unknown")),
-        never=Count("pk", filter=Q(drift_state=None)),
+        not_reached=Count("pk", filter=Q(drift_state__status="unknown") & ~Q(drift_state__reason=REIMAGED)),
+        never=Count("pk", filter=Q(drift_state=None) | begun_again),
     )
     return Coverage(**row)
 
@@ -79,5 +82,5 @@ def debt() -> Debt:
 
 def last_looks() -> dict[str, int]:
     """Why hosts could not be looked at: reason → hosts."""
-    rows = HostState.objects.filter(status="unknown", host__state=Host.ACTIVE)
+    rows = HostState.objects.filter(status="unknown", host__state=Host.ACTIVE).exclude(reason=REIMAGED)
     return dict(rows.values_list("reason").annotate(n=Count("pk")).order_by("-n").values_list("reason", "n"))

@@ -12,6 +12,7 @@ from common.models import LedgerEntry
 from deployments.services.deployments import report_deployment
 from deployments.services.enrolment import reimage_host
 from drift.models import Finding, HostHistory, HostState, Occurrence, ResourceVerdict
+from drift.queries.fleet import coverage, last_looks
 from drift.services.observations import record_look
 from drift.services.retirement import restart_host
 from inventory.models import Host, HostKey
@@ -193,3 +194,15 @@ def test_taken_back_at_once_it_loses_nothing(fleet: GitFleet) -> None:
     work()  # the event of the first arrives when the second has happened
     finding.refresh_from_db()
     assert finding.state == "open"
+
+
+def test_it_counts_as_never_looked_at_until_somebody_looks(fleet: GitFleet) -> None:
+    fleet.look()
+    reimage(fleet, "web-2")
+    work()
+    now = clock.now()
+    standing = coverage(now)
+    assert (standing.hosts, standing.fresh, standing.not_reached, standing.never) == (3, 2, 0, 1)
+    assert last_looks() == {}
+    fleet.look("web-2")
+    assert coverage(now).never == 0

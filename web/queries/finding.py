@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from common.core import roles
 from common.core.actor import Actor
-from drift.core.lifecycles import ENDED
 from drift.core.host_key import RESOURCE as HOST_KEY
+from drift.core.lifecycles import ENDED
 from drift.models import Decision, Explanation, Finding, Occurrence
 from drift.queries.candidates import Attribution, attribution_of
 from drift.queries.findings import Variant, finding_variants, findings_with_counts

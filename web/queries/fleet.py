@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
+from drift.core.outcome import REIMAGED
 from drift.models import ResourceVerdict
 from drift.queries.fleet import STALE_AFTER, Coverage
 from inventory.models import Host
@@ -69,7 +70,7 @@ def looked_at(host: Host, now: datetime) -> str:
     if state is None or (state.observed_at is None and state.tried_at is None):
         return "never"
     if state.status == "unknown":
-        return "unreached"
+        return "never" if state.reason == REIMAGED else "unreached"
     if state.observed_at is None or state.observed_at < now - STALE_AFTER:
         return "stale"
     return "partial" if state.status == "partial" else "fresh"

@@ -17,7 +17,7 @@ from deployments.queries.definitions import definition_at, head_revision
 from drift.models import Finding, Scan
 from drift.queries.findings import findings_with_counts
 from drift.queries.fleet import Coverage, Debt, coverage, debt, last_looks
-from inventory.models import Credential, Host, HostKey
+from inventory.models import Credential, Host, HostCa, HostKey
 from web.core import commands
 from web.queries.findings import hosts_with_open_findings
 from web.queries.fleet import hosts_by_verdict
@@ -122,7 +122,9 @@ def definition_problem() -> tuple[str, bool]:
 
 def first_steps(standing: Coverage, *, has_definition: bool) -> list[FirstStep]:
     has_keys = (
-        HostKey.objects.filter(revoked_at=None).exists() or Host.objects.filter(transport="local").exists()
+        HostKey.objects.filter(revoked_at=None).exists()
+        or HostCa.objects.filter(revoked_at=None).exists()
+        or Host.objects.filter(transport="local").exists()
     )
     return [
         FirstStep(

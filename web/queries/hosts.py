@@ -101,9 +101,8 @@ class HostPage:
 
     @property
     def is_begun_again(self) -> bool:
-        """It was installed anew, and nothing is known of it since."""
-        state = self.row.state
-        return self.host.reimaged_at is not None and (state is None or state.observed_at is None)
+        """It was installed anew, and nobody has looked at it since."""
+        return self.host.reimaged_at is not None and self.row.looked == "never"
 
     @property
     def is_active(self) -> bool:

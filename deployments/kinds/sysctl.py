@@ -84,6 +84,7 @@ _BY_ITSELF = (
     "kernel.watchdog",
     "net.*.conf.default.forwarding",
     "net.*.conf.default.ignore_routes_with_linkdown",
+    "net.ipv4.conf.all.accept_redirects",
     "net.ipv4.conf.all.forwarding",
     "net.ipv6.conf.default.disable_ipv6",
     "net.*.neigh.default.base_reachable_time",

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from deployments.transport.base import TransportFailure
 from deployments.transport.host_keys import HostKey, host_key
+from deployments.transport.host_trust import HostTrust
 from deployments.transport.ssh import SshTransport
 from drift.scanner import run
 from tests.sshd import Sshd, running_sshd
@@ -147,13 +149,9 @@ def test_a_plain_key_is_not_taken_for_a_certificate(ca: Ca, show: Show) -> None:
 
 def test_a_users_certificate_is_no_hosts(ca: Ca, show: Show) -> None:
     # OpenSSH's server doesn't show one, so the rule is asked itself.
-    from asyncssh import import_certificate, import_private_key
-
-    from deployments.transport.host_trust import HostTrust
-
-    key = import_private_key(ca.path.read_bytes())
+    key = asyncssh.import_private_key(ca.path.read_bytes())
     made = key.generate_user_certificate(key.convert_to_public(), "x", principals=["web-1"])
-    shown = import_certificate(made.export_certificate()).public_data
+    shown = asyncssh.import_certificate(made.export_certificate()).public_data
     refusal, taken = HostTrust((), [ca.line], (), ["web-1"]).judge(shown)
     assert taken is None and refusal is not None and "Invalid certificate type" in refusal.detail
 
@@ -183,3 +181,17 @@ def test_a_new_key_is_taken_on_the_word_of_the_ca_and_refused_without_it(ca: Ca,
 def test_a_pinned_key_counts_though_its_certificate_is_out_of_date(ca: Ca, show: Show) -> None:
     with show(ca.signing("web-1", valid="-2d:-1d")) as server:
         assert signs_in(server.transport(ca_keys=[ca.line], names=("web-1",)))
+
+
+def test_a_certificate_that_was_tampered_with_is_refused(ca: Ca) -> None:
+    key = asyncssh.import_private_key(ca.path.read_bytes())
+    host = asyncssh.generate_private_key("ssh-ed25519")
+    made = key.generate_host_certificate(host.convert_to_public(), "x", principals=["web-2"])
+    shown = asyncssh.import_certificate(made.export_certificate()).public_data
+    trust = HostTrust((), [ca.line], (), ["web-1"])
+    assert HostTrust((), [ca.line], (), ["web-2"]).judge(shown)[0] is None
+    refusal, taken = trust.judge(shown.replace(b"web-2", b"web-1"))
+    assert taken is None and refusal is not None
+    for garbage in (b"", b"\0" * 64, shown[:-9]):
+        refusal, taken = trust.judge(garbage)
+        assert taken is None and refusal is not None

@@ -109,3 +109,4 @@ RULES: Mapping[str, Callable[[str, Data, Fleet], Answer]] = {
     "firewall": seen_only,
     "container": seen_only,
 }
+ONLY_SEEN = frozenset(kind for kind, rule in RULES.items() if rule is seen_only)

@@ -13,7 +13,7 @@ from deployments.collector.reasons import SECRET, code_of
 from deployments.core.definition.sections import KIND_TO_SECTION
 from deployments.core.states import Present, State, Unknown
 from drift.core.adoption import CONTENT, Content, LeftOut, Options, SeenHost, Text
-from drift.core.adoption_attributes import RULES, Fleet, is_meant
+from drift.core.adoption_attributes import ONLY_SEEN, RULES, Fleet, is_meant
 from drift.core.adoption_paths import DPKG_STATUS, below, covered_by, every_entry_counts, nobodys
 from drift.core.adoption_values import fault_of, secret_name
 
@@ -120,11 +120,11 @@ class _Host:
 
     def judge(self, resource: str, kind: str, key: str, state: State) -> Judged:
         section = KIND_TO_SECTION.get(kind)
-        if (
-            section is None
-            or (section.name if section.type is None else "files") not in self._fixed.options.sections
-        ):
-            return f"{section.name if section else kind} were not to be adopted"
+        if section is None:
+            return "this kind can't be declared"
+        chosen = "files" if section.type else section.name
+        if chosen not in self._fixed.options.sections and kind not in ONLY_SEEN:
+            return f"{chosen} were not to be adopted"
         if isinstance(state, Unknown):
             return f"could not be seen: {code_of(state.reason)}"
         if not isinstance(state, Present):

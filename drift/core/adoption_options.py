@@ -13,7 +13,8 @@ from drift.core.adoption_paths import DEFAULT_ROOTS
 MOST_ROOTS = 20
 MOST_HOSTS = 500
 _NOT_FILES = ("/proc", "/sys", "/dev", "/run")
-ADOPTABLE = tuple(name for name in SECTIONS if name not in ("directories", "symlinks"))
+_NOT_CHOSEN = ("directories", "symlinks", "ports", "firewall", "containers")
+ADOPTABLE = tuple(name for name in SECTIONS if name not in _NOT_CHOSEN)
 """Sections by which one chooses; "files" means directories and symbolic links too."""
 
 

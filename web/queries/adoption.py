@@ -164,7 +164,7 @@ def _layers(adoption: Adoption) -> list[PlannedLayer]:
     for name, counts in layers_in_order(adoption):
         path = f"{name}/resources.yaml"
         text = (edits.get(path) or b"").decode()
-        lines = text.split("\n")
+        lines = text.removesuffix("\n").split("\n")
         files = [
             PlannedFile(other, actions.get(other, "added"), (content or b"").count(b"\n"))
             for other, content in sorted(edits.items())
@@ -211,4 +211,6 @@ def planned_file(adoption: Adoption, path: str) -> PlannedText:
     content = edits.get(path)
     if content is None:
         raise NotFound(f"{adoption} has no file {path[:200]}.")
-    return PlannedText(path, adoption.summary["files"].get(path, "added"), content.decode().split("\n"))
+    return PlannedText(
+        path, adoption.summary["files"].get(path, "added"), content.decode().removesuffix("\n").split("\n")
+    )

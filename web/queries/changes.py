@@ -86,7 +86,7 @@ class Event:
 
 
 # What another entry of the same moment says as well.
-_SAID_ALREADY = ("decision.proposed",)
+_SAID_ALREADY = ("decision.proposed", "adoption.proposed")
 
 
 def timeline(*subjects: UUID, most: int = 100) -> list[Event]:

@@ -50,9 +50,18 @@ class Listed:
     gaps: Mapping[str, str | None] = field(default_factory=dict)
     otherwise: State = ABSENT
 
+    def _told(self, key: str, attributes: Iterable[str] | None) -> State | None:
+        """What comes and goes by itself is only told where it is what is declared: the rest of the entry may be
+        watched, and that is not."""
+        declared, listed = self.declared.get(key), self.states.get(key)
+        if attributes is None or not isinstance(declared, Present) or not isinstance(listed, Present):
+            return declared or listed
+        told = listed.data.keys() | set(attributes)
+        return Present({name: value for name, value in declared.data.items() if name in told})
+
     def state_of(self, key: str, attributes: Iterable[str] | None) -> State:
         """The state of a declared entry of which these attributes matter (None: all that it has)."""
-        state = self.declared.get(key) or self.states.get(key)
+        state = self._told(key, attributes)
         if state is None:
             why = next((why for glob, why in self.gaps.items() if fnmatchcase(key, glob)), self.incomplete)
             if why is not None:

@@ -142,7 +142,7 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
         return shortened(finding.change)
 
     def get_summary(self, finding: Finding) -> str:
-        return describe_change(finding.change)
+        return describe_change(finding.change, finding.resource)
 
     def get_supersedes(self, finding: Finding) -> str | None:
         return finding.supersedes.reference if finding.supersedes else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drift.core.change_words import lines_told, value_parts
+from drift.core.change_words import deed, lines_told, value_parts
 from drift.models import Decision, Finding, HostScan, Scan
 
 COLUMNS = (
@@ -75,7 +75,7 @@ def _row(finding: Finding, look: HostScan, item: dict[str, str]) -> ReportRow:
     return ReportRow(
         finding=finding.reference,
         resource=finding.resource,
-        change=describe_change(finding.change),
+        change=describe_change(finding.change, finding.resource),
         verdict=item["verdict"],
         host=look.host.name,
         environment=look.host.environment,
@@ -100,10 +100,11 @@ def _decision_told(decision: Decision) -> str:
     return f"{decision.kind}{until} ({decision.change.state})"
 
 
-def describe_change(summary: dict[str, Any]) -> str:
+def describe_change(summary: dict[str, Any], resource: str = "") -> str:
     """One line for a finding's change: "edited: 1 line removed, 2 added; mode: 0644 → 0600"."""
     lines = lines_told(summary.get("hunks") or [])
     parts = [lines] if lines else ["content differs"] if summary.get("content") else []
     if summary["kind"] != "created" or "type" not in summary.get("attributes", {}):  # of a new file: that it is new
         parts += value_parts(summary)
-    return f"{summary['kind']}: {'; '.join(parts)}" if parts else str(summary["kind"])
+    what = deed(summary, resource).removesuffix(" by hand").lower()
+    return f"{what}: {'; '.join(parts)}" if parts else what

@@ -116,3 +116,12 @@ def test_where_nothing_is_ever_absent_what_is_not_listed_has_its_attributes_all_
         "package:b": ABSENT,
         "package:c": Unknown("denied"),
     }
+
+
+def test_what_comes_and_goes_is_told_only_where_it_is_declared_itself() -> None:
+    listed = Listed(
+        {"fsck": Present({"enabled": False})}, declared={"fsck": Present({"enabled": False, "running": True})}
+    )
+    assert listed.state_of("fsck", frozenset({"enabled"})) == Present({"enabled": False})
+    assert listed.state_of("fsck", frozenset({"running"})) == Present({"enabled": False, "running": True})
+    assert listed.state_of("fsck", None) == Present({"enabled": False, "running": True})

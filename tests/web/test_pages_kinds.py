@@ -103,7 +103,7 @@ def test_the_report_says_it_in_the_same_words(fleet: GitFleet) -> None:
     text = page(window("dee"), f"/scans/{scan.reference}/report/")
     assert "Package nginx" in text and "groups: + docker" in text
     rows = {row["resource"]: row["change"] for row in api(f"reports/scans/{scan.reference}/")["rows"]}
-    assert rows["service:nginx"] == "edited: running: yes → no"
+    assert rows["service:nginx"] == "changed: running: yes → no"
 
 
 def test_a_report_says_until_when_something_is_waived(fleet: GitFleet) -> None:

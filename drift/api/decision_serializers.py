@@ -26,6 +26,11 @@ class EffectSerializer(serializers.Serializer[Any]):
     missed = serializers.ListField(
         child=serializers.CharField(), help_text="occurrences that would not be as they are live"
     )
+    joined = serializers.ListField(
+        required=False,
+        child=serializers.CharField(),
+        help_text="occurrences whose change is joined with what the definition says by now; they wait for the next push",
+    )
 
 
 class PlacementSerializer(serializers.Serializer[Any]):
@@ -35,6 +40,10 @@ class PlacementSerializer(serializers.Serializer[Any]):
     safe = serializers.BooleanField(source="placement.safe")
     why_not = serializers.CharField(source="placement.why_not")
     last_resort = serializers.BooleanField(source="placement.last_resort")
+    takes_back = serializers.BooleanField(
+        source="placement.takes_back",
+        help_text="the definition moved too, both meet, and this decides for what is live: it has to be named",
+    )
     explanation = serializers.CharField(source="placement.explanation")
     files = serializers.SerializerMethodField()
     patch = serializers.CharField(source="placement.patch")

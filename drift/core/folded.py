@@ -18,6 +18,7 @@ from deployments.core.definition.effect import (
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import merge
 from deployments.core.definition.model import DEFINITION_FILE, Definition
+from deployments.core.definition.placement_merge import holds_change
 from deployments.core.definition.placement_model import Occurrence, beside_watched, undeclared_state
 from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.definition.sections import is_managed
@@ -56,11 +57,23 @@ def gives_live(definition: Definition, resource: str, occurrence: Occurrence) ->
     return project(live, desired.compared) == project(desired.state, desired.compared)
 
 
+def joins_live(definition: Definition, resource: str, occurrence: Occurrence) -> bool:
+    """Whether the definition says more than what is live on the occurrence's host: the change by hand, on top of what
+    the definition said newer than it. Such a host waits for the next push."""
+    desired = declared_at(definition, occurrence.host, resource) if is_managed(resource) else None
+    return (
+        desired is not None
+        and desired.resource == resource
+        and not gives_live(definition, resource, occurrence)
+        and holds_change(beside_watched(desired, occurrence, watched_kinds(definition)), occurrence)
+    )
+
+
 def hosts_of(change: Effect) -> set[str]:
     return {item.host for item in change.resources}
 
 
-def effect_to_json(change: Effect, missed: Iterable[str]) -> dict[str, Any]:
+def effect_to_json(change: Effect, missed: Iterable[str], joined: Iterable[str] = ()) -> dict[str, Any]:
     """Hosts by what happens on them (a host is named under each outcome it has), and the first resources."""
     hosts = {name: list(change.hosts_of(outcome)) for outcome, name in OUTCOMES.items()}
     resources = [
@@ -81,6 +94,7 @@ def effect_to_json(change: Effect, missed: Iterable[str]) -> dict[str, Any]:
         "resources": resources,
         "resources_total": len(change.resources),
         "missed": list(missed),
+        "joined": list(joined),
     }
 
 

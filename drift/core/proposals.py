@@ -15,7 +15,8 @@ Edits = Mapping[str, bytes | None]
 @dataclass(frozen=True)
 class Proposal:
     """`layer` is empty where a person wrote the edits. `missed` names the occurrences ("DRF-3 on web-8") that
-    would not be as they are live: possible only where a person wrote the edits, and said on the proposal.
+    would not be as they are live: possible only where a person wrote the edits, and said on the proposal. Those whose
+    change is joined with something newer in the definition are not among them; the effect names them as `joined`.
     `effect_digest` is of the source change and its rendered effect, `digest` of all that an approval binds."""
 
     base_revision: str

@@ -22,9 +22,10 @@ from deployments.services.definitions import CommitRequest, commit_to_definition
 from drift.core.commit_message import Signature, clean_signature, commit_message
 from drift.core.proposals import Edits, Proposal, edits_from_json, fold_back_digest
 from drift.models import Decision
+from drift.services.agreed import agree_on_live
 from drift.services.decided import current_findings, move_findings
 from drift.services.decision_events import give_up, why_it_ended
-from drift.services.fold_ground import complete, stand_on
+from drift.services.fold_ground import complete, joined_by, stand_on
 from drift.services.proposals import find_commit
 
 MAX_ROUNDS = 10  # how often the head may move under our hands before the batch is given back
@@ -166,12 +167,16 @@ def _signature(approval: Approval) -> Signature:
 def record_commit(*, claim: Claim, decision: Decision, sha: str) -> None:
     """Decision, findings and change know the commit; the hosts are looked at again for proof.
 
-    The commit is a fact: it is recorded even if the change was withdrawn in the moment in which it was made.
+    The commit is a fact: it is recorded even if the change was withdrawn in the moment in which it was made. Where it
+    says more than a host has, what was changed by hand there is agreed on from now (docs/adr/0017).
     """
+    ground = stand_on(sha, decision.findings.order_by("fingerprint"))
+    joined = joined_by(ground, ground.definition)
     with fenced_write(claim):
         change = Change.objects.select_for_update().get(pk=decision.change_id)
         if not Decision.objects.filter(pk=decision.pk, commit="").update(commit=sha):
             return
+        agreed = agree_on_live(joined)  # hosts before findings, as looks lock them
         findings = move_findings(actor=SYSTEM, decision=decision, event="commit", data={"commit": sha})
         if change.state == "approved":
             complete_change(actor=SYSTEM, change=change, data={"commit": sha, "decision": decision.reference})
@@ -179,7 +184,12 @@ def record_commit(*, claim: Claim, decision: Decision, sha: str) -> None:
             actor=SYSTEM,
             action="decision.committed",
             subject=decision,
-            data={"commit": sha, "change_was": change.state, "findings": [f.reference for f in findings]},
+            data={
+                "commit": sha,
+                "change_was": change.state,
+                "findings": [f.reference for f in findings],
+                "agreed": agreed,
+            },
         )
         emit_event(
             type="findings.committed",

@@ -5,10 +5,10 @@ the head as it is then.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.core.errors import FieldError, Unprocessable
-from deployments.core.definition.effect import Effect, effect, effect_digest
+from deployments.core.definition.effect import CHANGED, Effect, effect, effect_digest
 from deployments.core.definition.model import Definition, DefinitionError
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.patches import apply_to, only_changes, unified_diff
@@ -16,7 +16,7 @@ from deployments.core.definition.placement import LiveChange
 from deployments.core.definition.placement import Occurrence as LiveOccurrence
 from deployments.core.states import Present, State, from_json
 from deployments.queries.definitions import definition_at
-from drift.core.folded import effect_to_json, gives_live, hosts_of
+from drift.core.folded import effect_to_json, gives_live, hosts_of, joins_live
 from drift.core.proposals import Edits, Proposal, fold_back_digest
 from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Blob, Finding, HostState
@@ -59,19 +59,21 @@ def live_change(finding: Finding) -> LiveChange:
     rows = finding.occurrences.filter(ended_at=None, verdict__in=OUT_OF_BAND, host__state="active")
     occurrences = list(rows.select_related("host").order_by("host__name"))
     lives = [from_json(row.live) for row in occurrences]
-    blobs = Blob.objects.in_bulk({digest for live in lives if (digest := _sha256(live))})
+    bases = [from_json(row.base) for row in occurrences]
+    blobs = Blob.objects.in_bulk({digest for state in (*lives, *bases) if (digest := _sha256(state))})
     return LiveChange(
         finding.resource,
         tuple(
             LiveOccurrence(
                 host_view(row.host),
-                from_json(row.base),
+                base,
                 live,
                 _content(blobs, live),
                 redacted=row.redactions,
                 attributes=None if kind_of(finding.resource) in FILE_KINDS else frozenset(row.attributes),
+                base_content=_content(blobs, base),
             )
-            for row, live in zip(occurrences, lives, strict=True)
+            for row, live, base in zip(occurrences, lives, bases, strict=True)
         ),
     )
 
@@ -96,11 +98,13 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
             errors=[FieldError("/edits", str(problem)) for problem in error.problems[:50]],
         ) from None
     change = effect_on(ground, after)
+    joined = tuple(f"{reference} on {found.host.name}" for reference, _, found in joined_by(ground, after))
     missed = tuple(
-        f"{reference} on {occurrence.host.name}"
+        name
         for reference, live in sorted(ground.changes.items())
         for occurrence in live.occurrences
         if not gives_live(after, live.resource, occurrence)
+        and (name := f"{reference} on {occurrence.host.name}") not in joined
     )
     bound = effect_digest(ground.files, edits, change)
     with_finding = {o.host.name for live in ground.changes.values() for o in live.occurrences}
@@ -109,7 +113,7 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
         layer=layer,
         edits=edits,
         patch=unified_diff(ground.files, edits),
-        effect=effect_to_json(change, missed),
+        effect=effect_to_json(change, missed, joined),
         effect_digest=bound,
         digest=fold_back_digest(effect_digest=bound, fingerprints=ground.fingerprints, missed=missed),
         explanation=explanation,
@@ -118,14 +122,28 @@ def complete(ground: Ground, edits: Edits, *, layer: str, explanation: str) -> P
     )
 
 
+def joined_by(ground: Ground, after: Definition) -> list[tuple[str, str, LiveOccurrence]]:
+    """(finding, resource, occurrence) where `after` says what was changed by hand on top of something newer."""
+    return [
+        (reference, live.resource, occurrence)
+        for reference, live in sorted(ground.changes.items())
+        for occurrence in live.occurrences
+        if joins_live(after, live.resource, occurrence)
+    ]
+
+
 def effect_on(ground: Ground, after: Definition) -> Effect:
     """What changes for which host, beside what each was seen to have last."""
     change = effect(ground.definition, after, ground.views)
-    return (
-        effect(ground.definition, after, ground.views, _last_seen(hosts_of(change)))
-        if change.resources
-        else change
+    if not change.resources:
+        return change
+    change = effect(ground.definition, after, ground.views, _last_seen(hosts_of(change)))
+    waiting = {(found.host.name, resource) for _, resource, found in joined_by(ground, after)}
+    resources = (
+        replace(item, outcome=CHANGED) if (item.host, item.resource) in waiting else item
+        for item in change.resources
     )
+    return replace(change, resources=tuple(resources))
 
 
 def _last_seen(hosts: Iterable[str]) -> dict[tuple[str, str], State]:

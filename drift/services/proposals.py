@@ -14,7 +14,7 @@ from deployments.core.definition.patches import apply_to, only_changes
 from deployments.core.definition.placement import Placement, placements
 from deployments.queries.definitions import head_revision, repository
 from deployments.repository import CannotRebase, UnknownRevision
-from drift.core.folded import effect_to_json, refuse_unsafe_edits
+from drift.core.folded import effect_to_json, joins_live, refuse_unsafe_edits
 from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.proposals import Proposal, edits_from_json
 from drift.models import Decision, Finding
@@ -148,11 +148,6 @@ def _refuse_host_keys(findings: Sequence[Finding]) -> None:
             )
 
 
-def has_conflict(finding: Finding) -> bool:
-    """Whether on one of its hosts the definition has moved since: folding back what is live then takes that back."""
-    return finding.occurrences.filter(ended_at=None, verdict="conflict").exists()
-
-
 def _pick(
     finding: Finding, ground: Ground, definition: Definition, at: tuple[str, ...], key: str
 ) -> Placement | None:
@@ -163,6 +158,11 @@ def _pick(
     found = placements(definition, definition.files, change, ground.views)
     if not found:
         if definition is ground.definition:
+            if any(joins_live(definition, change.resource, found) for found in change.occurrences):
+                raise Conflict(
+                    f"The definition has what {finding} shows already, beside something newer. The next push brings "
+                    "that to its hosts; a scan will close the finding then."
+                )
             raise Conflict(
                 f"The definition says already what {finding} shows on its hosts. A scan of them will close it."
             )
@@ -172,8 +172,8 @@ def _pick(
     safe = [p for p in wanted if p.safe]
     if safe:
         best = min(safe, key=lambda p: p.last_resort)
-        if not layer and not key and has_conflict(finding):
-            detail = f"{finding} is in conflict: the definition moved too since it was changed by hand"
+        if best.takes_back and not layer and not key:
+            detail = f"{finding} is in conflict: the definition moved too since it was changed by hand, and both meet"
             raise Unprocessable(
                 f"{detail}. Look at its placements, and name the layer of the patch that you want.",
                 errors=[FieldError("/layer", "has to be named in a conflict")],

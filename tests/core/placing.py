@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployments.core.definition.model import Definition
+from deployments.core.definition.model import Definition, DesiredResource
 from deployments.core.definition.parse import parse_definition
 from deployments.core.definition.patches import apply_to
 from deployments.core.definition.placement import LiveChange, Occurrence, Placement, placements
@@ -132,9 +132,35 @@ def prove(definition: Definition, placement: Placement, change: LiveChange) -> N
             assert desired is None or desired.state == ABSENT
             continue
         assert desired is not None
-        assert project(desired.state, desired.compared) == project(occurrence.live, desired.compared)
-        if desired.content is not None and occurrence.content is not None:
+        if project(desired.state, desired.compared) != project(occurrence.live, desired.compared):
+            assert not placement.takes_back
+            prove_joined(definition, desired, occurrence)
+        elif desired.content is not None and occurrence.content is not None:
             assert desired.content == occurrence.content
+
+
+def prove_joined(definition: Definition, after: DesiredResource, occurrence: Occurrence) -> None:
+    """The definition had moved: it keeps what it said, and has what was changed by hand as well."""
+    before = desired_resource(definition, occurrence.host, after.resource)
+    assert before is not None and isinstance(before.state, Present) and isinstance(after.state, Present)
+    base, live = occurrence.base, occurrence.live
+    assert isinstance(base, Present) and isinstance(live, Present)
+    for name in after.compared:
+        was, said, has, says = (state.data.get(name) for state in (base, before.state, live, after.state))
+        if was == has:
+            assert says == said
+        elif was == said:
+            assert says == has
+        elif isinstance(was, list) and isinstance(has, list) and isinstance(says, list):
+            assert set(has) - set(was) <= set(says), "what was added by hand is there"
+            assert not (set(was) - set(has)) & set(says), "what was taken out by hand is gone"
+        elif name == "sha256":
+            assert occurrence.base_content is not None and occurrence.content is not None and after.content
+            old, new = (text.splitlines() for text in (occurrence.base_content, occurrence.content))
+            assert set(new) - set(old) <= set(after.content.splitlines())
+            assert not (set(old) - set(new)) & set(after.content.splitlines())
+        else:
+            assert isinstance(has, dict) or says == has
 
 
 def by_layer(found: Sequence[Placement]) -> dict[str, Placement]:

@@ -18,7 +18,7 @@ from drift.models.decision import FOLD_BACK, WAIVE
 from drift.services.decisions import propose_decision, withdraw_decision
 from drift.services.findings import claim_finding
 from drift.services.fold_back import record_commit
-from drift.services.proposals import has_conflict, placements_for, prepare_fold_back
+from drift.services.proposals import placements_for, prepare_fold_back
 from tests.definitions import GitFleet, deliver_events, work
 from tests.factories import acting, logged, person, program
 from tests.folding import (
@@ -338,10 +338,9 @@ def test_alone_one_approves_what_one_made_and_the_approval_says_so(
 
 
 def test_in_a_conflict_the_place_has_to_be_named(fleet: GitFleet, finding: Finding) -> None:
-    fleet.repository.replace(TEMPLATE, "workers {{", "threads {{")
+    fleet.repository.replace(TEMPLATE, "limit 10", "limit 20")
     fleet.read_head()
     fleet.look("web-1")
-    assert has_conflict(finding)
     with pytest.raises(Unprocessable, match="is in conflict") as caught:
         prepare_fold_back(findings=[finding])
     assert caught.value.errors[0].pointer == "/layer"

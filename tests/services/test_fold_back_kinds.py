@@ -34,13 +34,13 @@ def begin(settings: Any, tmp_path: Path) -> GitFleet:
     for name, value in path_settings(tmp_path).items():
         setattr(settings, name, value)
     fleet = GitFleet(Repository(FILES), [host(f"web-{n}") for n in (1, 2, 3)])
-    for shown in fleet.entries.values():
-        shown |= {
+    for name in fleet.hosts:
+        fleet.entries[name] = {
             "package:nginx": NGINX,
             "user:deploy": DEPLOY,
             "package:less": Present({"version": "5", "hold": False}),
+            "cron:deploy": Present({"jobs": ["@daily true"]}),
         }
-        shown["cron:deploy"] = Present({"jobs": ["@daily true"]})
     fleet.look()
     assert not Finding.objects.exists()
     return fleet
@@ -119,3 +119,9 @@ def test_a_crontab_from_which_a_secret_was_taken_is_found_and_never_folded(
     finding = show(fleet, "cron:deploy", Present({"jobs": ["@daily dump -p[redacted]"]}))
     with pytest.raises(Unprocessable, match="secret"):
         prepare_fold_back(findings=[finding])
+
+
+def test_what_a_declaration_leaves_open_is_added_to_it(settings: Any, tmp_path: Path) -> None:
+    fleet = begin(settings, tmp_path)
+    finding = show(fleet, "package:nginx", Present({"version": "1.22", "hold": True}))
+    assert '  nginx: {version: "1.22", hold: true}   # the front door' in folded(fleet, finding)

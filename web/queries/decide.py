@@ -16,7 +16,7 @@ from drift.models import Explanation, Finding
 from drift.queries.findings import findings_with_counts
 from drift.services.decisions import MAX_FINDINGS, refuse_unless_open
 from drift.services.fold_ground import Ground, stand_on
-from drift.services.proposals import PlacementPreview, has_conflict, placements_for, prepare_fold_back
+from drift.services.proposals import PlacementPreview, placements_for, prepare_fold_back
 from web.core.patches import FilePatch, parse_patch
 from web.core.refusals import plain
 from web.core.sentences import plural
@@ -122,10 +122,9 @@ def fold_back_options(findings: list[Finding]) -> FoldBackOptions:
     try:
         if len(findings) == 1:
             found.revision, previews = placements_for(findings[0])
-            # In a conflict the definition moved too: which of the two is right, nobody can advise.
-            is_conflict = has_conflict(findings[0])
+            # Where the definition moved too and both meet, nobody can advise which of the two is right.
             options = [
-                _option(preview, is_advised=index == 0 and not is_conflict)
+                _option(preview, is_advised=index == 0 and not preview.placement.takes_back)
                 for index, preview in enumerate(previews)
             ]
             found.options = [option for option in options if option.safe]

@@ -20,6 +20,7 @@ class EffectView:
     considered: int
     outcomes: list[HostOutcome]
     missed: list[str]
+    joined: list[str]
     rows: list[dict[str, Any]]
     more_rows: int
 
@@ -48,6 +49,7 @@ def effect_view(effect: dict[str, Any], most: int = 50) -> EffectView | None:
             HostOutcome(label, list(hosts[key]), tone) for key, label, tone in _OUTCOMES if hosts.get(key)
         ],
         missed=list(effect.get("missed") or []),
+        joined=list(effect.get("joined") or []),
         rows=rows[:most],
         more_rows=max(0, int(effect.get("resources_total") or len(rows)) - most),
     )

@@ -17,6 +17,7 @@ from deployments.core.definition.placement_drafts import (
     is_late_enough,
     removal_draft,
 )
+from deployments.core.definition.placement_merge import CannotMerge, merged_case
 from deployments.core.definition.placement_model import (
     ATTRIBUTE,
     DECLARE,
@@ -55,8 +56,10 @@ def placements(
 
     `files` is the tree that `definition` was parsed from; `hosts` are all active hosts, for the reach of each
     edit. First comes the layer in which the resource (or its template, or a variable) is declared, then layers
-    that all occurrences share, then each host on its own. Where nothing may be folded the list holds one
-    placement that says why. Raises ValueError when `files` is another tree.
+    that all occurrences share, then each host on its own. Where the definition has moved since the change was made,
+    it is folded into what it says by now, if they don't meet: then that is what a safe placement renders to, and the
+    hosts wait for the next push; if they do meet, a placement decides for what is live, and says so. Where nothing
+    may be folded the list holds one placement that says why. Raises ValueError when `files` is another tree.
     """
     if files is not definition.files and files != definition.files:
         raise ValueError("the files are not those of the definition")
@@ -64,6 +67,11 @@ def placements(
         reason = f"no section of the definition speaks of {change.resource}"
         return [Placement("", DECLARE, {}, "", "This is not folded back.", False, reason)]
     cases = [case_of(definition, change.resource, occurrence) for occurrence in change.occurrences]
+    why_not_both = ""
+    try:
+        cases = [merged_case(case) for case in cases]
+    except CannotMerge as refusal:
+        why_not_both = refusal.reason
     differing = [case for case in cases if case.kind != "right"]
     if not differing:
         return []
@@ -74,7 +82,7 @@ def placements(
         drafts: Iterable[Draft] = [draft]
     else:
         drafts = _drafts(definition, differing)
-    trial = Trial(definition, cases, hosts)
+    trial = Trial(definition, cases, hosts, why_not_both)
     found = [placement for draft in drafts if (placement := trial.placement(draft)) is not None]
     return list({placement.key: placement for placement in found}.values())
 

@@ -25,7 +25,7 @@ class Occurrence:
     `content` is what is in the live file, None where it was not fetched (binary, over the cap, secret); content
     that does not have the digest of `live` was redacted, and is never used. `redacted` is how much was taken out of
     `live` itself because it looked like a secret: then nothing of it is folded. `attributes` are those that count where
-    nobody declares the resource (None: all).
+    nobody declares the resource (None: all). `base_content` is what was in the file as agreed, None where it isn't known.
     """
 
     host: HostView
@@ -34,6 +34,7 @@ class Occurrence:
     content: bytes | None = None
     redacted: int = 0
     attributes: frozenset[str] | None = None
+    base_content: bytes | None = None
 
     def counts(self, state: State) -> State:
         """Of a state what counts where nobody declares it."""
@@ -55,7 +56,8 @@ class Placement:
     `layer` is a layer's name, several joined by " + ", or EACH_HOST. `edits` maps repository paths to new
     contents (None deletes). `safe` is only True when rendering with the edits gave the live state on every
     occurrence; otherwise `why_not` says what stands in the way. `last_resort` marks a rendered text that would
-    stop following its template.
+    stop following its template. `takes_back` marks one that decides for what is live where the definition has moved
+    too: what it says by now is gone then.
     """
 
     layer: str
@@ -66,6 +68,7 @@ class Placement:
     safe: bool
     why_not: str = ""
     last_resort: bool = False
+    takes_back: bool = False
 
     @property
     def key(self) -> str:
@@ -83,6 +86,8 @@ class Case:
     occurrence: Occurrence
     desired: DesiredResource | None
     head: State
+    merged: bool = False
+    """Whether live was replaced by what the definition says with the change by hand in it."""
 
     @property
     def host(self) -> HostView:
@@ -146,6 +151,11 @@ class Case:
             return False
         wanted = self.desired.compared
         return project(self.occurrence.base, wanted) != project(self.head, wanted)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether deciding for live takes back what the definition says by now."""
+        return self.moved and not self.merged and self.kind != "right"
 
 
 @dataclass

@@ -16,12 +16,17 @@ from inventory.core.host_view import HostView
 
 
 class Trial:
-    """One definition and one change; tries drafts. `hosts` are all active hosts, for what else an edit reaches."""
+    """One definition and one change; tries drafts. `hosts` are all active hosts, for what else an edit reaches;
+    `why_not_both` is why the change could not be joined with what the definition says by now, where it moved."""
 
-    def __init__(self, definition: Definition, cases: Sequence[Case], hosts: Iterable[HostView]) -> None:
+    def __init__(
+        self, definition: Definition, cases: Sequence[Case], hosts: Iterable[HostView], why_not_both: str = ""
+    ) -> None:
         self._definition = definition
         self._cases = tuple(cases)
         self._hosts = tuple(hosts)
+        self._why_not_both = why_not_both
+        self._takes_back = any(case.takes_back for case in cases)
 
     def placement(self, draft: Draft) -> Placement | None:
         """The draft as a placement, safe or not; None where it would change nothing."""
@@ -44,6 +49,7 @@ class Trial:
             safe=not reason,
             why_not=reason,
             last_resort=draft.last_resort,
+            takes_back=self._takes_back,
         )
 
     def _refused(self, draft: Draft, reason: str) -> Placement:
@@ -89,11 +95,16 @@ class Trial:
             sentences.append(
                 f"{_layers(touched)} {_count(len(reached), 'host')}, {have} of them with this change."
             )
-        moved = sum(case.moved for case in self._cases if case.kind != "right")
-        if moved:
+        if (moved := sum(case.takes_back for case in self._cases)) > 0:
             sentences.append(
-                f"On {_count(moved, 'host')} the definition has moved since the change was made; "
-                "this decides for what is live there, and takes back what the definition says by now: read the patch."
+                f"On {_count(moved, 'host')} the definition has moved since the change was made, and they can't be joined: "
+                f"{self._why_not_both}. This decides for what is live there, and takes back what the definition says by "
+                "now: read the patch."
+            )
+        if (joined := sum(case.merged for case in self._cases)) > 0:
+            sentences.append(
+                f"On {_count(joined, 'host')} the definition has moved since the change was made: this keeps what it says "
+                "by now and adds the change. They get the rest with the next push, and only then is it proven there."
             )
         return " ".join(sentences)
 

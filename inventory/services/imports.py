@@ -15,7 +15,7 @@ from common.services.ledger import record_entry
 from common.services.outbox import emit_event
 from inventory.core.imports.compare import Comparison, HostChange, KnownHost, compare
 from inventory.core.imports.plan import HostRow, ImportPlan, InventoryError
-from inventory.models import Credential, Host, HostImport, Team
+from inventory.models import Credential, FormerName, Host, HostImport, Team
 from inventory.services.hosts import told
 from inventory.services.permissions import require
 from inventory.services.teams import create_team
@@ -75,10 +75,19 @@ def _comparison(plan: ImportPlan, known: dict[str, Host], team_lead: Person | No
         teams=list(Team.objects.values_list("name", flat=True)),
         credentials=list(Credential.objects.values_list("name", flat=True)),
         creates_teams=team_lead is not None,
+        renamed=_renamed(plan),
     )
     if comparison.problems:
         raise InventoryError(sorted(comparison.problems, key=lambda problem: problem.line))
     return comparison
+
+
+def _renamed(plan: ImportPlan) -> dict[str, str]:
+    """Names of the plan that an active host gave up: in lower case, with what it is called now."""
+    gone = FormerName.objects.annotate(key=Lower("name")).filter(
+        key__in=[row.name.lower() for row in plan.rows], host__state=Host.ACTIVE
+    )
+    return dict(gone.order_by("until").values_list("key", "host__name"))
 
 
 def _write(comparison: Comparison, known: dict[str, Host]) -> None:

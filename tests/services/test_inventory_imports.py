@@ -9,6 +9,7 @@ from common.models import LedgerEntry, OutboxEvent
 from inventory.core.imports.plan import ImportPlan, InventoryError
 from inventory.core.imports.reader import read_inventory
 from inventory.models import Host, HostImport, Team
+from inventory.services.host_life import rename_host
 from inventory.services.hosts import create_host, decommission_host, told
 from inventory.services.imports import ImportOutcome, import_hosts
 from tests.factories import acting, in_threads, person, team
@@ -164,3 +165,13 @@ def test_ten_thousand_hosts_are_imported_and_changed_within_seconds(
         outcome = run(text.replace(",22", ",2222"), path="hosts.csv")
     assert len(outcome.comparison.changed) == 10_000
     assert Host.objects.filter(port=2222, version=2).count() == 10_000
+
+
+def test_a_file_with_the_old_name_of_a_renamed_host_does_not_add_it_again() -> None:
+    web = create_host(actor=acting("cy"), name="web-1", environment="prod")
+    rename_host(actor=acting("cy"), host=web, name="edge-1")
+    with pytest.raises(InventoryError) as caught:
+        run("[env_prod]\nWEB-1\n")
+    assert "WEB-1 is called edge-1 by now" in str(caught.value.problems[0])
+    create_host(actor=acting("cy"), name="web-1", environment="prod")  # another machine
+    assert run("[env_prod]\nweb-1\n").comparison.unchanged == ("web-1",)

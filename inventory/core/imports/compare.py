@@ -43,8 +43,10 @@ def compare(
     teams: Collection[str],
     credentials: Collection[str],
     creates_teams: bool = False,
+    renamed: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare rows with what is stored. `known` is keyed by the name in lower case.
+    """Compare rows with what is stored. `known` is keyed by the name in lower case; `renamed` are names that a host
+    gave up, in lower case, with what it is called now: most likely the file is older than that.
 
     A field that the file does not speak of is left as it is. A decommissioned host, a name that differs from
     the stored one in case, a credential that doesn't exist, and, unless `creates_teams`, such a team, are problems.
@@ -54,7 +56,17 @@ def compare(
     for row in plan.rows:
         problems += references.problems(row)
         host = known.get(row.name.lower())
-        if host is None:
+        now = (renamed or {}).get(row.name.lower())
+        if host is None and now is not None:
+            problems.append(
+                Problem(
+                    plan.path,
+                    row.line,
+                    f"{row.name} is called {now} by now",
+                    f"Write {now} in the file. If another machine is called {row.name}, add that one by itself first.",
+                )
+            )
+        elif host is None:
             created.append(row)
         elif host.name != row.name:
             problems.append(_renamed(plan.path, row, row.name, host.name))

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 
 from deployments.core.definition.model import DesiredManifest, DesiredResource
-from deployments.core.redaction import checked_key, redact
+from deployments.core.redaction import checked_key, redact, redact_definition
 from deployments.core.states import Present, State, Unknown
 
 KEYED, MASKED = "hmac:", "redacted:"
@@ -44,6 +44,11 @@ def redactions_in(content: bytes, sha256: str | None = None) -> int:
     count = redact(content.decode("utf-8", errors="replace").replace("\0", "")).count
     _held[sha256] = count
     return count
+
+
+def secrets_in_definition(content: bytes) -> int:
+    """How many secrets a file of the definition holds; the names of secrets are none."""
+    return redact_definition(content.decode("utf-8", errors="replace").replace("\0", "")).count
 
 
 def shown_digest(content: bytes) -> str:

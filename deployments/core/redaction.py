@@ -106,6 +106,18 @@ def keyed_hmac(key: bytes, data: bytes | str) -> str:
     ).hexdigest()
 
 
+_SECRET_NAME = re.compile(
+    r"(?<![\w.-])secret:(?=[ \t]{1,10}[\"']?[A-Za-z][\w./-]{0,99}[\"']?[ \t]{0,20}(?:[,}#\n]|\Z))"
+)
+_NAMED = "\ue000:"  # a character of nobody's
+
+
+def redact_definition(text: str) -> Redacted:
+    """The same for a file of the definition, or a patch of one: `secret: db-password` only names a secret there."""
+    redacted = redact(_SECRET_NAME.sub(_NAMED, text.replace(_NAMED[0], "")))
+    return Redacted(redacted.text.replace(_NAMED, "secret:"), redacted.count)
+
+
 def checked_key(key: bytes) -> bytes:
     """The key itself. Raises ValueError where it is so short that it could be guessed."""
     if len(key) < 16:

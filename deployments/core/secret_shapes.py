@@ -135,7 +135,7 @@ _NOT_A_SECRET = re.compile(
     # where a secret is kept, not the secret
     r"|(?:file:)?(?:/(?:etc|run|var|usr|srv|opt|home|root|mnt|path)|%[dthSCE])/[\w./@%-]*"
     # nothing, or the beginning of something else
-    r"|\*+|x|#.*|\\|\(|\{|\[|[|>][+-]?|yes|no|on|off|true|false|none|null|nil|~"
+    r"|\*+|x|#.*|\\|\(|\{(?:[\w.\"'\ue000-]{1,40}:)?|\[|[|>][+-]?|yes|no|on|off|true|false|none|null|nil|~"
     # the words that examples have
     r"|secret|password|passwd|(?:pass:)?insta"
     # PAM's controls and the sources of nsswitch.conf

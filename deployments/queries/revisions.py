@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deployments.core.definition.effect import ResourceEffect, effect
 from deployments.core.definition.merge import layers_for
 from deployments.core.definition.model import Definition, DefinitionError, DesiredResource, Problem
-from deployments.core.redaction import is_secret_path, redact
+from deployments.core.redaction import is_secret_path, redact, redact_definition
 from deployments.queries.definitions import definition_at, desired_for, repository
 from deployments.repository import FileChange, Revision
 from inventory.models import Host
@@ -39,7 +39,7 @@ def revision_detail(sha: str) -> RevisionDetail:
 
 def redacted(files: Sequence[FileChange]) -> tuple[FileChange, ...]:
     """Patches as they may be shown: somebody may have committed a secret."""
-    return tuple(FileChange(file.path, file.kind, redact(file.patch).text) for file in files)
+    return tuple(FileChange(file.path, file.kind, redact_definition(file.patch).text) for file in files)
 
 
 @dataclass(frozen=True)

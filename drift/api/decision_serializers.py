@@ -7,8 +7,16 @@ from rest_framework import serializers
 from changemgmt.api.serializers import ApprovalSerializer
 from changemgmt.core.texts import TEXT_LENGTH
 from common.api.people_ref import PersonRef
+from deployments.core.redaction import redact_definition
 from drift.models import Decision
 from drift.services.decisions import MAX_FINDINGS
+
+
+class RedactedPatch(serializers.CharField):
+    """A patch without the secrets that somebody committed around what it changes; it can bring none itself."""
+
+    def to_representation(self, value: str) -> str:
+        return redact_definition(value).text
 
 
 class EffectSerializer(serializers.Serializer[Any]):
@@ -46,7 +54,7 @@ class PlacementSerializer(serializers.Serializer[Any]):
     )
     explanation = serializers.CharField(source="placement.explanation")
     files = serializers.SerializerMethodField()
-    patch = serializers.CharField(source="placement.patch")
+    patch = RedactedPatch(source="placement.patch")
     effect = serializers.SerializerMethodField(help_text="null where there are no edits")
 
     def get_files(self, preview: Any) -> list[str]:
@@ -72,7 +80,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
     explanation = serializers.CharField()
     base_revision = serializers.CharField()
     files = serializers.ListField(child=serializers.CharField())
-    patch = serializers.CharField()
+    patch = RedactedPatch()
     effect = EffectSerializer(allow_null=True)
     digest = serializers.CharField(allow_null=True)
 
@@ -129,6 +137,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
 class DecisionDetailSerializer(DecisionSerializer):
     change = DecidedChangeSerializer(read_only=True)  # type: ignore[assignment]
     files = serializers.SerializerMethodField()
+    patch = RedactedPatch(read_only=True)
     effect = serializers.SerializerMethodField()
     head = serializers.SerializerMethodField(
         help_text="the definition's head now; null when it can't be read"

@@ -23,7 +23,7 @@ from deployments.core.definition.placement_model import Occurrence, beside_watch
 from deployments.core.definition.render import declared_at, watched_kinds
 from deployments.core.definition.sections import is_managed
 from deployments.core.git_safety import UnsafeGitName, check_tree_path
-from deployments.core.redaction import redact
+from deployments.core.redaction import redact_definition
 from deployments.core.secret_shapes import PLACEHOLDER
 from deployments.core.states import Unknown, project, to_json
 from drift.core.proposals import Edits
@@ -148,4 +148,4 @@ def _brings_a_secret(before: bytes, after: bytes) -> bool:
 
 def _secrets(text: str) -> int:
     """What looks like a secret, and placeholders of what was one."""
-    return redact(text).count + text.count(PLACEHOLDER)
+    return redact_definition(text).count + text.count(PLACEHOLDER)

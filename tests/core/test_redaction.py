@@ -11,6 +11,7 @@ from deployments.core.redaction import (
     is_secret_path,
     keyed_hmac,
     redact,
+    redact_definition,
     secret_content_digest,
     secret_digest,
 )
@@ -260,3 +261,13 @@ def test_a_secret_digest_is_keyed_and_the_same_from_content_or_sha256() -> None:
 def test_a_key_that_could_be_guessed_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         keyed_hmac(b"short", b"data")
+
+
+def test_the_name_of_a_secret_in_a_definition_is_none() -> None:
+    text = (
+        'files:\n  /etc/app/db.password: {secret: db-password, mode: "0600"}\n  /etc/app/key:\n    secret: app-key\n'
+        "variables: {smtp_password: hunter2}\n"
+    )
+    redacted = redact_definition(text)
+    assert (redacted.count, redacted.text) == (1, text.replace("hunter2}", "[redacted]"))
+    assert redact(text).count > 1

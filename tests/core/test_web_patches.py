@@ -67,3 +67,10 @@ def test_a_patch_made_by_difflib_names_exactly_the_lines_it_touches(old: list[st
             if row.new:
                 assert row.new_number
                 assert b[row.new_number - 1].strip() == row.new[0].text
+
+
+def test_a_secret_that_somebody_committed_is_not_shown_around_an_edit() -> None:
+    patch = "--- a/base/files/x\n+++ b/base/files/x\n@@ -1,2 +1,2 @@\n db_password = hunter2\n-limit 1\n+limit 2\n"
+    [file] = parse_patch(patch)
+    assert "hunter2" not in repr(file) and "[redacted]" in repr(file)
+    assert file.summary == parse_patch(patch.replace("hunter2", "yes"))[0].summary

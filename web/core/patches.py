@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from deployments.core.redaction import redact_definition
 from web.core.diffs import Row, Summary, summary
 from web.core.lines import Budget, pair_lines
 from web.core.segments import against, whole
@@ -26,7 +27,10 @@ class FilePatch:
 
 
 def parse_patch(patch: str) -> list[FilePatch]:
-    """Every file of `patch` in order. Text that is no patch gives no files; lines out of place are left out."""
+    """Every file of `patch` in order, without secrets that somebody committed there. Text that is no patch gives no
+    files; lines out of place are left out.
+    """
+    patch = redact_definition(patch).text
     files: list[FilePatch] = []
     for header, body in _files(patch.split("\n")):
         old, new = _name(header, "--- "), _name(header, "+++ ")

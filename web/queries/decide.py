@@ -9,6 +9,7 @@ from changemgmt.queries.approvals import APPROVER_ROLES
 from common.core.actor import Actor
 from common.core.errors import FoldbackError, Invalid, NotFound
 from common.models import Person
+from deployments.core.content_digests import secrets_in_definition
 from deployments.core.definition.model import DEFINITION_FILE
 from deployments.queries.definitions import desired_for, head_revision
 from drift.core.proposals import Proposal
@@ -223,11 +224,12 @@ def _files_about(ground: Ground, finding: Finding) -> dict[str, str]:
 
 
 def _text(content: bytes) -> str | None:
+    """What can be edited on a page; a file that holds a secret is not even shown there."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else text
+    return None if "\0" in text or secrets_in_definition(content) else text
 
 
 def as_typed(original: str | None, typed: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from common.core.errors import NotFound
-from deployments.core.redaction import redact
+from deployments.core.redaction import redact_definition
 from deployments.queries.definitions import definition_at, head_revision, repository, resolve_revision
 from deployments.repository import Revision
 from web.core.patches import FilePatch, parse_patch
@@ -69,7 +69,7 @@ def revision_view(text: str) -> RevisionView:
     repo = repository()
     found = repo.revision(sha)
     changes = repo.diff(found.parents[0] if found.parents else None, sha)
-    patches = [one for change in changes[:MOST_PATCHED] for one in parse_patch(redact(change.patch).text)]
+    patches = [one for change in changes[:MOST_PATCHED] for one in parse_patch(change.patch)]
     files = sorted(repo.files(sha))
     return RevisionView(
         revision=found,
@@ -110,7 +110,7 @@ def file_view(text: str, path: str) -> FileView:
     if len(content) > LONGEST_FILE:
         return FileView(sha, path, [], 0, f"{len(content):,} bytes are too many for a page")
     try:
-        found = redact(content.decode())
+        found = redact_definition(content.decode())
     except UnicodeDecodeError:
         return FileView(sha, path, [], 0, "not text")
     return FileView(sha, path, found.text.split("\n"), found.count)

@@ -24,8 +24,8 @@ def value_changes(
     found: dict[str, dict[str, Any]] = {"attributes": {}, "items": {}, "texts": {}}
     for name in sorted(names):
         old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
+        if old == new or (not old and not new and _are(_is_listing, old, new)):
+            continue  # none of it is none of it, whether a state says so or not
         if _are(_is_list, old, new):
             found["items"][name] = _items(old or (), new or (), told)
         elif _are(_is_texts, old, new):
@@ -39,6 +39,10 @@ def _are(test: Callable[[Any], bool], *values: Any) -> bool:
     """Whether those that are there are all of that shape, and one is there."""
     given = [value for value in values if value is not None]
     return bool(given) and all(test(value) for value in given)
+
+
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, list | tuple | Mapping)
 
 
 def _is_list(value: Any) -> bool:

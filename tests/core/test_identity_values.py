@@ -125,3 +125,8 @@ def test_an_access_control_list_on_a_file_is_told_by_its_entries() -> None:
         "attributes": {},
         "items": {"acl": {"removed": [], "added": ["user:ana:rw-"]}},
     }
+
+
+def test_a_list_of_nothing_is_no_part_of_a_change() -> None:
+    created = change("user:eve", ABSENT, Present({"shell": "/bin/sh", "groups": []}))
+    assert created.summary == {"kind": "created", "attributes": {"shell": [None, "/bin/sh"]}}

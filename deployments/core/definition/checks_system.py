@@ -16,7 +16,7 @@ MAX_LINE = 16_384
 MAX_DROP_IN = 256 * 1024
 
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(?::[a-z0-9_-]+)?", re.ASCII)
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:_^-]*", re.ASCII)
+_VERSION = re.compile(r"\S{1,255}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+", re.ASCII)
 _SYSCTL = re.compile(r"[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_/*:@-]+)+", re.ASCII)
 _MODULE = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
@@ -98,7 +98,7 @@ def _key(pattern: re.Pattern[str], key: str, what: str, remedy: str) -> Fault | 
 def version(node: Node) -> Fault | None:
     if fault := _quoted_text(node, "a version"):
         return fault
-    if isinstance(node, Scalar) and _VERSION.fullmatch(node.text):
+    if isinstance(node, Scalar) and _VERSION.fullmatch(node.text) and not has_control_characters(node.text):
         return None
     return Fault("that can't be a version.", 'Write it as the package manager shows it: version: "1.22.1-9".')
 
@@ -139,15 +139,13 @@ def one_line_or_nothing(node: Node) -> Fault | None:
     return _line(node.text if isinstance(node, Scalar) else "")
 
 
-def path_text(node: Node) -> Fault | None:
-    fault = _quoted_text(node, "a path")
-    return fault or checks.absolute_path(node.text if isinstance(node, Scalar) else "")
-
-
 def path_or_nothing(node: Node) -> Fault | None:
-    if isinstance(node, Scalar) and node.value == "":
-        return None
-    return path_text(node)
+    """A path as the host has it, which need not be in its normal form."""
+    if fault := one_line_or_nothing(node):
+        return fault
+    if isinstance(node, Scalar) and node.text and not node.text.startswith("/"):
+        return Fault(f"'{node.text[:80]}' is not an absolute path.", "Begin it with a slash, as in /srv/app.")
+    return None
 
 
 def account_list(node: Node) -> Fault | None:

@@ -20,6 +20,7 @@ from deployments.kinds.path_entries import GarbledError
 from deployments.kinds.tool_outputs import ToolOutput, parse_tools
 
 MAX_LOCKS = 500
+MAX_LOCK_CHECKS = 500_000
 MAX_PROBLEMS = 50
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,255}", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9.+~:_^-]{1,255}", re.ASCII)
@@ -57,6 +58,8 @@ def dpkg_packages(output: ToolOutput, texts: HostTexts) -> list[Package]:
 def rpm_packages(output: ToolOutput, texts: HostTexts) -> list[Package]:
     """From lines of name, architecture, epoch, version-release and time. Versions of one name are joined by commas."""
     locks = rpm_locks(texts)
+    if len(locks) * len(output.lines) > MAX_LOCK_CHECKS:
+        raise GarbledError("more locks of versions than anybody has")
     by_name: dict[tuple[str, str], list[Package]] = {}
     for line in output.lines:
         name, architecture, epoch, version, time = _fields(line, 5)

@@ -20,6 +20,7 @@ from deployments.kinds.systemd_units import Unit, parse_units
 from deployments.kinds.tool_outputs import ToolOutput, parse_tools
 
 MAX_PROBLEMS = 50
+MAX_ALIASES = 50
 _DROP_IN = re.compile(r"/(etc|run)/systemd/system/([^/]+)\.d(?:/([^/]+))?")
 
 
@@ -86,10 +87,8 @@ def parse_systemd(output: ToolOutput, drop_ins: _DropIns) -> Listed:
 
 
 def _names(unit: Unit) -> list[str]:
-    names = [
-        unit.id,
-        *(name for name in unit["Names"].split() if name != unit.id and name.endswith(unit.type)),
-    ]
+    others = unit["Names"].split(maxsplit=MAX_ALIASES)[:MAX_ALIASES]
+    names = [unit.id, *(name for name in others if name != unit.id and name.endswith(unit.type))]
     return [name.removesuffix(".service") for name in names]
 
 

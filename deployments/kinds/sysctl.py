@@ -21,7 +21,7 @@ from deployments.kinds.path_entries import GarbledError
 from deployments.kinds.tool_outputs import parse_tools
 
 MAX_VALUE = 4_096
-MAX_GLOBS = 200
+MAX_GLOBS = 100
 ROOT = "./proc/sys/"
 MAIN = "/etc/sysctl.conf"
 
@@ -163,21 +163,22 @@ def _read_line(line: str, path: str, found: Persisted) -> None:
         found.patterns[key] = value
 
 
-def parse_values(lines: Iterable[str]) -> dict[str, State]:
+def parse_values(lines: Iterable[str]) -> dict[str, str | Unknown]:
     """From `PATH:VALUE`, a line for each line of a value."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, str] = {}
     for line in lines:
         path, colon, value = line.partition(":")
         if not colon or not path.startswith(ROOT):
             raise GarbledError("not a line of a kernel setting")
-        values.setdefault(key_of(path.removeprefix(ROOT)), []).append(value)
-    return {key: _value(words(" ".join(parts))) for key, parts in values.items()}
+        before = values.get(path)
+        values[path] = value if before is None else f"{before[:MAX_VALUE]} {value}"
+    return {key_of(path.removeprefix(ROOT)): _value(words(value)) for path, value in values.items()}
 
 
-def _value(text: str) -> State:
+def _value(text: str) -> str | Unknown:
     if len(text) > MAX_VALUE:
         return Unknown(reason(reasons.OVER_LIMIT, f"more than {MAX_VALUE} characters"))
-    return Present({"value": text}) if text.isprintable() else Unknown(reason(reasons.GARBLED, "not text"))
+    return text if text.isprintable() else Unknown(reason(reasons.GARBLED, "not text"))
 
 
 def _parse(body: bytes) -> Listed:
@@ -195,23 +196,23 @@ def _parse(body: bytes) -> Listed:
     persisted = parse_files(texts.texts, main_counts="systemd" not in tools)
     states: dict[str, State] = {}
     declared: dict[str, State] = {}
+    state: State
     unseen: dict[str, dict[str, str]] = {}
     hidden = denied_whole(texts.failed)
     for key in sorted(running.keys() | persisted.exact.keys()):
         if _is_never_seen(key):
             continue
-        now, then = running.get(key, Present({})), persisted.value(key)
+        now, then = running.get(key), persisted.value(key)
         data = {} if then is None or hidden else {"persisted": then}
         missing: dict[str, str] = {"persisted": hidden} if hidden else {}
-        state: State = Unknown(hidden) if hidden else now
         if isinstance(now, Unknown):
             missing["value"] = now.reason
-        elif isinstance(now, Present):
-            data = {**now.data, **data}
-            state = Unknown(hidden) if hidden else Present(data)
-        declared[key] = Present(data)
+        elif now is not None:
+            data = {"value": now, **data}
+        declared[key] = state = Present(data)
         if missing:
             unseen[key] = missing
+            state = Unknown(hidden or missing["value"])
         if then is not None or not is_by_itself(key):
             states[key] = state
     failure = tools["values"].failure

@@ -9,6 +9,7 @@ from deployments.collector.reasons import reason
 from deployments.kinds.path_entries import GarbledError
 from deployments.kinds.tool_outputs import ToolOutput
 
+MAX_UNITS = 20_000
 _ID = re.compile(r"[A-Za-z0-9:_.\\@-]{1,256}\.[a-z]{3,9}", re.ASCII)
 _ENDS = {"service", "socket", "path", "timer"}
 _ENABLED = {
@@ -111,6 +112,8 @@ def parse_units(output: ToolOutput) -> Iterator[Unit]:
 
     Raises GarbledError for what `systemctl show` does not print.
     """
+    if output.text.count("\n\n") > MAX_UNITS:
+        raise GarbledError(f"more than {MAX_UNITS} units")
     blocks = output.text.split("\n\n")
     if output.failure or not output.text.endswith("\n"):
         blocks = blocks[:-1]

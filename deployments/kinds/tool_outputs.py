@@ -11,6 +11,7 @@ from deployments.collector import reasons
 from deployments.collector.reasons import reason
 from deployments.kinds.path_entries import GarbledError
 
+MAX_LINES = 50_000
 _DENIED = re.compile(rb"permission denied|not permitted|access denied|authentication required", re.IGNORECASE)
 _ENDED = re.compile(rb"([0-9]{1,3}) (.{0,400})", re.DOTALL)
 
@@ -24,7 +25,10 @@ class ToolOutput:
 
     @property
     def lines(self) -> list[str]:
-        """Without the newlines. A last line that has none was cut, and is left out."""
+        """Without the newlines. A last line that has none was cut, and is left out. Raises GarbledError where there
+        are more than a host has."""
+        if self.text.count("\n") > MAX_LINES:
+            raise GarbledError(f"more than {MAX_LINES} lines")
         return self.text.split("\n")[:-1]
 
 

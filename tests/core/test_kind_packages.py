@@ -47,6 +47,9 @@ def test_more_packages_than_any_host_has_are_over_the_limit_and_read_in_bounded_
     survey.asks()
     survey.take([Reply(body)])
     assert survey.findings().states == {"package:p1": Unknown("over limit: more than 20000 packages")}
+    assert (
+        PACKAGES.parse(dpkg(*["ii \tp\tamd64\t1\t1"] * 50_001)).incomplete == "garbled: more than 50000 lines"
+    )
 
 
 @given(st.binary(max_size=300))
@@ -62,3 +65,10 @@ def test_no_listed_name_holds_what_a_terminal_would_obey(parts: list[str]) -> No
     for key, state in PACKAGES.parse(dpkg(line)).states.items():
         assert key.isprintable()
         assert isinstance(state, Unknown) or state.data["version"].isprintable()  # type: ignore[union-attr]
+
+
+def test_locks_that_would_take_minutes_to_compare_are_refused() -> None:
+    packages = "".join(f"p{number}\tx86_64\t0\t1-1\t1\n" for number in range(19_000))
+    locks = "*a*b*c*\n" * 400
+    body = f"t/rpm\0{packages}\0000 \0f/./etc/dnf/plugins/versionlock.list\0{locks}\0times/\0".encode()
+    assert PACKAGES.parse(body).incomplete == "garbled: more locks of versions than anybody has"

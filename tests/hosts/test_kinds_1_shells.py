@@ -275,8 +275,8 @@ def test_a_missing_tool_is_named(
 
 
 @pytest.fixture
-def alpine(tree: Path) -> Path:
-    """A root of its own in which BusyBox is all there is, and OpenRC says that it runs."""
+def busybox_root(tree: Path) -> Path:
+    """A root of its own in which BusyBox is all there is."""
     binary = shutil.which("busybox")
     if binary is None:
         pytest.skip("no BusyBox (apt install busybox)")
@@ -291,6 +291,17 @@ def alpine(tree: Path) -> Path:
             (tree / "bin" / applet).symlink_to(binary)
     (tree / "dev").mkdir()
     (tree / "dev/null").touch()
+    return tree
+
+
+def inside(root: Path) -> Userland:
+    return Userland("chroot", ("/usr/sbin/chroot", str(root), "/bin/sh", "-s"), "/bin:/usr/bin")
+
+
+@pytest.fixture
+def alpine(busybox_root: Path) -> Path:
+    """One where OpenRC says that it runs."""
+    tree = busybox_root
     write(
         tree,
         **{
@@ -320,8 +331,7 @@ def alpine(tree: Path) -> Path:
 
 @pytest.mark.needs("root")
 def test_busybox_alone_tells_services_packages_and_tables_of_alpine(alpine: Path) -> None:
-    inside = Userland("alpine", ("/usr/sbin/chroot", str(alpine), "/bin/sh", "-s"), "/bin:/usr/bin")
-    found = inside.look(watch(*KINDS))
+    found = inside(alpine).look(watch(*KINDS))
     assert {name: data(found, name) for name in found.states if name.startswith("service:")} == {
         "service:sshd": {"enabled": True, "running": True},
         "service:nginx": {"enabled": False, "running": True},
@@ -336,4 +346,26 @@ def test_busybox_alone_tells_services_packages_and_tables_of_alpine(alpine: Path
         "sysctl:": "read error: /proc/sys",
         "mount:": "tool missing: /proc/self/mountinfo",
         "kernel_module:": "tool missing: /proc",
+    }
+
+
+@pytest.mark.needs("root")
+def test_a_host_with_sysvinit_tells_what_starts_and_not_what_runs(busybox_root: Path) -> None:
+    write(
+        busybox_root,
+        **{"proc/1/comm": "init\n", "etc/init.d/ssh": "", "etc/init.d/nginx": "", "etc/init.d/README": ""},
+    )
+    (busybox_root / "etc/rc2.d").mkdir()
+    for script in ("ssh", "nginx"):
+        (busybox_root / "etc/init.d" / script).chmod(0o755)
+    (busybox_root / "etc/rc2.d/S01ssh").symlink_to("../init.d/ssh")
+    (busybox_root / "etc/rc2.d/K01nginx").symlink_to("../init.d/nginx")
+    wanted = {"service:ssh": frozenset({"enabled", "masked"}), "service:nginx": frozenset({"running"})}
+    found = inside(busybox_root).look(Question(wanted, watched=frozenset({"service"})))
+    assert data(found, "service:ssh")["enabled"] is True
+    assert found.unknown() == {"service:nginx": "not supported: sysvinit does not say what runs"}
+    found = inside(busybox_root).look(watch("service"))
+    assert {name: data(found, name) for name in found.states} == {
+        "service:ssh": {"enabled": True},
+        "service:nginx": {"enabled": False},
     }

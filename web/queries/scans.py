@@ -17,7 +17,6 @@ from web.queries.fleet import verdict_counts
 from web.queries.jobs import ALIVE, JobBar, scan_bar
 
 
-
 @dataclass(frozen=True)
 class SelectorPreview:
     """What a selector means now."""

@@ -16,7 +16,7 @@ from django.db import connection
 
 from common import clock
 from common.core.actor import SYSTEM
-from common.models import Person
+from common.models import LedgerEntry, Person
 from common.services.people import create_login_link
 from demo import trees
 from deployments.core.content_digests import keyed_digest
@@ -24,7 +24,7 @@ from drift.models import Blob, Finding, Occurrence
 from tests.planted import KINDS, Planted, forms, plant
 from tests.scenarios import leaks
 from tests.scenarios.shop import DEFINITION, Shop
-from tests.scenarios.stack import ADDRESS, Stack
+from tests.scenarios.stack import ADDRESS, Stack, wait_until
 from tests.scenarios.test_rest_loop import ok, refused, results, scan
 
 pytestmark = pytest.mark.slow
@@ -288,9 +288,13 @@ def test_a_declared_secret_shows_that_it_moved_and_what_to_do(shop: Shop, stack:
     )
     assert refused(refusal) == 422 and "change the secret instead" in refusal.text
 
-    # Rotated on purpose everywhere: a report of the deployment would be wrong, so put the old one back, and it is gone.
-    for name in ("web-1", "web-2"):
-        trees.write(shop.path(name, SECRET_FILE), FIRST, at=clock.now(), mode=0o600)
+    # On one host it is put back; on the other it was exchanged on purpose, and that is reported.
+    trees.write(shop.path("web-1", SECRET_FILE), FIRST, at=clock.now(), mode=0o600)
+    deployed = {"revision": shop.repository.head(), "hosts": ["web-2"], "resources": [f"file:{SECRET_FILE}"]}
+    moved = ok(world.clients["ben"].post("/deployments/", json=deployed))
+    wait_until(
+        lambda: LedgerEntry.objects.filter(action="deployment.applied").exists(), what=f"{moved['reference']}"
+    )
     scan(ana, "role=web")
     assert results(ana.get("/findings/?state=open")) == []
 

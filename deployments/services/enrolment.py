@@ -97,7 +97,10 @@ def enrol_host(*, actor: Actor, host: Host, offer: Offer, fingerprints: Sequence
     require(actor, "host.enrol")
     wanted = set(fingerprints)
     if not wanted:
-        raise Invalid("Name at least one fingerprint.", errors=[FieldError("/fingerprints", "none is named; at least one has to be")])
+        raise Invalid(
+            "Name at least one fingerprint.",
+            errors=[FieldError("/fingerprints", "none is named; at least one has to be")],
+        )
     missing = sorted(wanted - offer.fingerprints)
     if missing:
         shown = ", ".join(f"{key.algorithm} {key.fingerprint}" for key in offer.keys)

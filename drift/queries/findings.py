@@ -21,6 +21,12 @@ from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
 from inventory.queries.hosts import host_view
 
 
+SECRET_PATH = (
+    "its content is a secret, and never read. If it was exchanged on purpose, report that as a deployment of this "
+    "resource; otherwise put the right one back, and exchange it if somebody may have seen it"
+)
+
+
 def findings_with_counts() -> QuerySet[Finding]:
     """Findings with `hosts_open`, `hosts_conflict`, `hosts_waiting`, `hosts_ended` and `is_explained`."""
     still = Q(occurrences__ended_at=None)
@@ -139,7 +145,7 @@ def _side(value: dict[str, Any], blobs: dict[str, Blob], content: bytes | None) 
     if not isinstance(state, Present):
         return Side(state, None, "the file is not there" if isinstance(state, Absent) else "not declared")
     if "hmac" in state.data:
-        return Side(state, None, "a secret path: its content is never read")
+        return Side(state, None, SECRET_PATH)
     digest = state.data.get("sha256")
     if digest is None:
         return Side(

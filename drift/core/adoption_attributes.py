@@ -87,7 +87,7 @@ def kernel_module(key: str, data: Data, fleet: Fleet) -> Answer:
 
 
 def whole(key: str, data: Data, fleet: Fleet) -> Answer:
-    return dict(data)
+    return dict(data) if any(data.values()) else "nothing in it"
 
 
 def seen_only(key: str, data: Data, fleet: Fleet) -> Answer:

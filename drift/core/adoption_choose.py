@@ -11,10 +11,11 @@ from typing import Any
 
 from deployments.collector.reasons import SECRET, code_of
 from deployments.core.definition.sections import KIND_TO_SECTION
+from deployments.core.left_out_paths import covered_by, nobodys
 from deployments.core.states import Present, State, Unknown
 from drift.core.adoption import CONTENT, Content, LeftOut, Options, SeenHost, Text
 from drift.core.adoption_attributes import ONLY_SEEN, RULES, Fleet, is_meant
-from drift.core.adoption_paths import DPKG_STATUS, below, covered_by, every_entry_counts, nobodys
+from drift.core.adoption_paths import DPKG_STATUS, below, every_entry_counts
 from drift.core.adoption_values import fault_of, secret_name
 
 FILE_KINDS = ("file", "directory", "symlink")
@@ -36,7 +37,7 @@ class Chosen:
 class Fixed:
     """What holds for all hosts while choosing. `spoken` are, per host, the paths and resources that a layer of the
     definition names already; `texts` are the contents by digest; `dropped` are resources that are not to be declared,
-    with the reason."""
+    with the reason; `watched` are the sections that will be watched."""
 
     options: Options
     roots: tuple[str, ...]
@@ -44,6 +45,7 @@ class Fixed:
     spoken: Mapping[str, frozenset[str]]
     exhaustive: frozenset[str]
     dropped: Mapping[str, str]
+    watched: frozenset[str] = frozenset()
 
 
 def choose(hosts: Sequence[SeenHost], fixed: Fixed) -> Chosen:
@@ -142,7 +144,21 @@ class _Host:
             return HOLDS_SECRET
         rule = RULES.get(kind)
         answer = rule(key, data, self._fleet) if rule else "this kind is only watched"
-        return answer if isinstance(answer, str) else self._allowed(kind, answer)
+        return answer if isinstance(answer, str) else self._allowed(kind, self._telling(kind, answer))
+
+    def _telling(self, kind: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without what is as one would expect, where it is watched: what a declaration leaves open there has to stay as
+        it was at the first look."""
+        section = KIND_TO_SECTION[kind]
+        if section.name not in self._fixed.watched:
+            return attributes
+        expected = section.leaves_out
+        telling = {
+            name: value
+            for name, value in attributes.items()
+            if name not in expected or value != expected[name]
+        }
+        return telling or attributes
 
     def _allowed(self, kind: str, attributes: Mapping[str, Any]) -> Judged:
         section = KIND_TO_SECTION[kind]

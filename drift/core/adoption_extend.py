@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deployments.core.definition.edit import SetValue, edit_bytes
-from deployments.core.definition.yaml_format import entry, frozen
+from deployments.core.definition.yaml_format import LONGEST_LINE, entry, frozen, inline
 from deployments.core.definition.yaml_tree import MAP, STR, Frozen, freeze, read_tree
 
 Resources = Mapping[str, Mapping[str, Any]]
@@ -25,9 +25,31 @@ def extend_layer(before: bytes, sections: Mapping[str, Resources]) -> bytes:
 
 
 def resource_lines(resources: Resources, *, indent: int = 2, step: int = 2) -> Iterator[str]:
-    """One line for each resource where it fits, else one for each of its attributes."""
+    """One line for each resource where it fits, else one for each of its attributes, or for each item of a long list."""
     for key, attributes in resources.items():
-        yield from entry(key, written(attributes), indent=indent, step=step, flat=True, blocks=True)
+        said = written(attributes)
+        lines = entry(key, said, indent=indent, step=step, flat=True, blocks=True)
+        if (
+            isinstance(said, dict)
+            and any(isinstance(value, list) for value in said.values())
+            and _is_long(lines)
+        ):
+            lines = [f"{' ' * indent}{inline(key)}:"]
+            for name, value in said.items():
+                lines += _attribute_lines(name, value, indent=indent + step, step=step)
+        yield from lines
+
+
+def _attribute_lines(name: str, value: Any, *, indent: int, step: int) -> list[str]:
+    lines = entry(name, value, indent=indent, step=step, flat=True, blocks=True)
+    if not isinstance(value, list) or not value or not _is_long(lines):
+        return lines
+    margin = " " * (indent + step)
+    return [f"{' ' * indent}{inline(name)}:", *(f"{margin}- {inline(item)}" for item in value)]
+
+
+def _is_long(lines: list[str]) -> bool:
+    return any(len(line) > LONGEST_LINE for line in lines)
 
 
 def written(attributes: Mapping[str, Any]) -> Any:

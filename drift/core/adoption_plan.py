@@ -69,6 +69,8 @@ class _Planning:
         self._spoken = {host.name: _spoken(definition, host.view) for host in hosts}
         self._by_layer = {name: frozenset(layer.declarations) for name, layer in definition.layers.items()}
         self._contexts = [template_context(merge(definition, host.view), host.view) for host in hosts]
+        listed = {name for host in hosts for name, why in host.listed.items() if why is None}
+        self._watchable = tuple(name for name in WATCHABLE if SECTIONS[name].resource("") in listed)
         self._known: dict[int, list[Known]] = {}
         self._why_no_template: dict[str, str] = {}
         self._dropped: dict[str, str] = {}
@@ -117,6 +119,7 @@ class _Planning:
                 spoken=self._spoken,
                 exhaustive=frozenset(candidates),
                 dropped=self._dropped,
+                watched=frozenset(self._definition.watched or self._watchable),
             )
             chosen = choose(self._hosts, fixed)
             open_ = self._not_whole(chosen, candidates)
@@ -227,9 +230,9 @@ class _Planning:
         writer = Writer(self._definition.files, texts)
         for layer, declared in sorted(placement.items()):
             writer.layer(layer, declared, about_layer(layer, self._reference))
-        listed = {name for host in self._hosts for name, why in host.listed.items() if why is None}
-        sections = [name for name in WATCHABLE if SECTIONS[name].resource("") in listed]
-        if writer.edits and (watched := with_watched(self._definition.files, sections)) is not None:
+        roots = self._roots if self._options.files else ()
+        watched = with_watched(self._definition.files, [*self._watchable, *roots]) if writer.edits else None
+        if watched is not None:
             writer.edits[DEFINITION_FILE] = watched
         return writer.edits
 

@@ -10,6 +10,7 @@ from typing import Any
 from deployments.core.definition.layout import ROOTS
 from deployments.core.definition.model import DEFINITION_FILE, RESOURCES_FILE
 from deployments.core.definition.sections import KIND_TO_SECTION, SECTIONS
+from deployments.core.definition.yaml_format import inline
 from deployments.core.starter import STARTER
 from drift.core.adoption import CONTENT, Content, Declared
 from drift.core.adoption_extend import extend_layer, resource_lines
@@ -121,15 +122,15 @@ def _whole(sections: Sections, about: str) -> str:
     return "\n".join(parts)
 
 
-def with_watched(files: Mapping[str, bytes], sections: Sequence[str]) -> bytes | None:
-    """definition.yaml with these sections watched, so that what is left out of them is noticed when it changes. None
-    where it says already what is watched: that is somebody's choice.
+def with_watched(files: Mapping[str, bytes], names: Sequence[str]) -> bytes | None:
+    """definition.yaml with these sections and directories watched, so that what is left out of them is noticed when it
+    changes. None where it says already what is watched: that is somebody's choice.
     """
     before = files.get(DEFINITION_FILE, b"").decode("utf-8", "replace")
-    if not sections or any(line.startswith("watched:") for line in before.splitlines()):
+    if not names or any(line.startswith("watched:") for line in before.splitlines()):
         return None
-    about = "# What hosts are asked to list whole: what nobody declared there should stay as it was at the first look.\n"
-    lines = "".join(f"  - {name}\n" for name in sections)
+    about = "# What is looked at whole: what nobody declared there should stay as it was at the first look.\n"
+    lines = "".join(f"  - {inline(name)}\n" for name in names)
     return f"{before.rstrip()}\n{about}watched:\n{lines}".encode()
 
 

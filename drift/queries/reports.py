@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drift.core.change_words import deed, lines_told, value_parts
+from drift.core.change_words import content_told, deed, lines_told, value_parts
 from drift.models import Decision, Finding, HostScan, Scan
 
 COLUMNS = (
@@ -103,7 +103,7 @@ def _decision_told(decision: Decision) -> str:
 def describe_change(summary: dict[str, Any], resource: str = "") -> str:
     """One line for a finding's change: "edited: 1 line removed, 2 added; mode: 0644 → 0600"."""
     lines = lines_told(summary.get("hunks") or [])
-    parts = [lines] if lines else ["content differs"] if summary.get("content") else []
+    parts = [part for part in (lines or content_told(summary),) if part]
     if summary["kind"] != "created" or "type" not in summary.get("attributes", {}):  # of a new file: that it is new
         parts += value_parts(summary)
     what = deed(summary, resource).removesuffix(" by hand").lower()

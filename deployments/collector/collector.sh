@@ -189,7 +189,7 @@ fb_walk() {
     for line in $error; do
         case $line in
             *': No such file or directory') ;; # gone while we looked, and the kernel said so
-            *': Permission denied') why='Permission denied' ;;
+            *': Permission denied') fb_closed "$line" || why='Permission denied' ;;
             *) why=${line##*: }; break ;;
         esac
     done
@@ -198,6 +198,18 @@ fb_walk() {
 }
 
 # fb_hash PATH...: digests of regular files, then their entries again, so that a change meanwhile shows.
+# fb_closed LINE: says of which directory find complains; fails where the name can't be told for sure.
+fb_closed() {
+    dir=${1#find: }
+    dir=${dir%': Permission denied'}
+    case $dir in "'"*"'") dir=${dir#?}; dir=${dir%?} ;; esac
+    case $dir in
+        *[!A-Za-z0-9/._+:@,=-]*) return 1 ;;
+        ./*) [ -d "$dir" ] && printf 'x/%s\0%s\0' "$dir" 'Permission denied' ;;
+        *) return 1 ;;
+    esac
+}
+
 fb_hash() {
     fb_flavour && fb_need sha256sum tr || return 0
     for arg do

@@ -159,6 +159,8 @@ class Collection:
             redactions=found.redactions,
             withheld=found.withheld,
             listed=found.listed,
+            shipped=found.shipped,
+            packaged=found.packaged,
             implied=frozenset(found.implied),
             redacted=found.redacted,
             clock_offset=self._clock_offset,
@@ -192,6 +194,8 @@ def _merged(parts: Iterable[Findings]) -> Findings:
         whole.withheld |= part.withheld
         whole.listed |= part.listed
         whole.implied |= part.implied
+        if part.packaged is not None:
+            whole.shipped, whole.packaged = part.shipped, part.packaged
         whole.redacted |= part.redacted
         whole.problems += part.problems
     return whole

@@ -1,6 +1,6 @@
 """What is asked of a host, what comes back, and how much of it we are ready to take. Values only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,30 @@ class Limits:
     hash_total_bytes: int = 16 * 1024**3
     content_file_bytes: int = 256 * 1024
     content_total_bytes: int = 2 * 1024 * 1024
+    watched: int = 20_000
+    """Entries below watched roots, together, without those that are left out."""
+    watched_file_bytes: int = 64 * 1024 * 1024
+    watched_total_bytes: int = 1024**3
+    kept_file_bytes: int = 64 * 1024
+    """Of a file below a watched root, to have the text of what was agreed when it changes; and of all on one host."""
+    kept_total_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class WatchedRoots:
+    """Directories below which everything is looked at, whoever declared it, and what is known of them already.
+
+    `sections` are those that are watched: what they say is no file's to say (`deployments.core.left_out_paths`).
+    `agreed` has the states agreed at earlier looks, by resource, of more than these directories; `first` are the
+    directories that had no complete look yet, whose texts are worth keeping. `kept` holds the digests of texts that
+    are kept already, in either form; it may grow while hosts are looked at.
+    """
+
+    paths: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    agreed: Mapping[str, State] = field(default_factory=dict)
+    first: frozenset[str] = frozenset()
+    kept: Container[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,7 @@ class Question:
     secret_contents: frozenset[str] = frozenset()
     """SHA-256 of contents that are declared and hold a secret: what has one of them is compared by a keyed digest."""
     sudo: bool = False
+    roots: WatchedRoots = WatchedRoots()
     watched: frozenset[str] = frozenset()
 
     @classmethod
@@ -66,6 +91,7 @@ class Question:
             for name, wanted in manifest.resources.items()
         }
         secret_files = frozenset(manifest.secret_paths) | frozenset(rest.pop("secret_files", ()))
+        rest.setdefault("roots", WatchedRoots(tuple(manifest.roots), first=frozenset(manifest.roots)))
         rest.setdefault("watched", frozenset(manifest.watched))
         return cls(resources, tuple(manifest.exhaustive), secret_files=secret_files, **rest)
 
@@ -82,6 +108,9 @@ class Observation:
     `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
     the reason why what is not listed there is unknown; per watched kind the same under its name with a colon
     ("package:"). `redacted` counts, by resource, what was taken out of a state because it looked like a secret:
+    Watched roots are in `listed` too, as are directories below one that could not be read. `shipped` are files there
+    whose content is as their package brought it, `packaged` the paths that belong to packages; None where that was
+    not asked, because nothing was new or different, or can't be told.
     such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
     `traces` are of people at work there; None where they were not asked for. `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
     `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
@@ -94,6 +123,8 @@ class Observation:
     withheld: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str | None] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
+    shipped: frozenset[str] | None = None
+    packaged: frozenset[str] | None = None
     redacted: Mapping[str, int] = field(default_factory=dict)
     clock_offset: float | None = None
     traces: Traces | None = None

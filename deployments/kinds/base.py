@@ -25,6 +25,8 @@ class Findings:
     listed: dict[str, str | None] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
     redacted: dict[str, int] = field(default_factory=dict)
+    shipped: frozenset[str] | None = None
+    packaged: frozenset[str] | None = None
     problems: list[str] = field(default_factory=list)
 
 

@@ -1,6 +1,6 @@
 """The later steps of a survey of paths: digests of files whose content matters, then the text that is wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from deployments.collector import reasons
 from deployments.collector.reasons import reason
@@ -8,6 +8,7 @@ from deployments.collector.wire import Ask, Reply
 from deployments.core.states import Present, State, Unknown
 from deployments.kinds.path_batches import batches, is_odd, relative
 from deployments.kinds.path_listing import Step
+from deployments.kinds.path_roots import agreed_state, is_first_look
 from deployments.kinds.path_scene import Scene, records_of, wire_name
 from deployments.kinds.text_content import readable_text
 
@@ -18,13 +19,21 @@ Wanted = Callable[[str, State], bool]
 def hashing(scene: Scene, wanted: Wanted) -> Step:
     """Digests of the regular files whose content matters, within the limits."""
     due: list[str] = []
-    total = 0
+    total = watched = 0
+    limits = scene.limits
     for path, entry in scene.entries.items():
         if entry.type != "f" or not scene.content_matters(path) or scene.barred(path):
             continue
         if scene.hmac_key is None and scene.is_secret(path):
             scene.set(path, Unknown(reason(reasons.SECRET, "no key to compare it with")))
-        elif entry.size > scene.limits.hash_file_bytes or total + entry.size > scene.limits.hash_total_bytes:
+        elif path in scene.watched:
+            watched += entry.size
+            if entry.size > limits.watched_file_bytes or watched > limits.watched_total_bytes:
+                watched -= entry.size
+                scene.set(path, Unknown(reason(reasons.OVER_LIMIT, f"{entry.size} bytes")))
+            else:
+                due.append(path)
+        elif entry.size > limits.hash_file_bytes or total + entry.size > limits.hash_total_bytes:
             scene.set(path, Unknown(reason(reasons.OVER_LIMIT, f"{entry.size} bytes")))
         else:
             total += entry.size
@@ -59,6 +68,9 @@ def _take_digest(scene: Scene, path: str, sha256: str, wanted: Wanted) -> None:
     """A digest is bare where nobody wants the content: it is as declared. Until another is read and found to hold no
     secret, its digest is a keyed one.
     """
+    if path in scene.watched:
+        _take_watched(scene, path, sha256)
+        return
     state = scene.content_state(path, sha256)
     scene.set(path, state)
     if not isinstance(state, Present) or "sha256" not in state.data:
@@ -70,23 +82,41 @@ def _take_digest(scene: Scene, path: str, sha256: str, wanted: Wanted) -> None:
     scene.set(path, scene.keyed_state(path, sha256))
 
 
+def _take_watched(scene: Scene, path: str, sha256: str) -> None:
+    state = agreed_state(scene, path, sha256)
+    if state is None:
+        state = scene.keyed_state(path, sha256)
+        wanted = scene.keeping if is_first_look(scene, path) else scene.wanted
+        wanted.setdefault(sha256, []).append(path)
+    scene.set(path, state)
+
+
 def reading(scene: Scene) -> Step:
     """Each distinct content that is wanted, once, within the limits, and never of a secret path."""
+    limits = scene.limits
+    for sha256 in scene.keeping.keys() & scene.wanted.keys():
+        scene.wanted[sha256] += scene.keeping.pop(sha256)
+    return [
+        *_reading(scene, scene.wanted, limits.content_file_bytes, limits.content_total_bytes),
+        *_reading(scene, scene.keeping, limits.kept_file_bytes, limits.kept_total_bytes),
+    ]
+
+
+def _reading(scene: Scene, wanted: Mapping[str, list[str]], most: int, room: int) -> Step:
     step: Step = []
-    room = scene.limits.content_total_bytes
-    for sha256, paths in scene.wanted.items():
+    for sha256, paths in wanted.items():
         path = paths[0]
         size = scene.entries[path].size
-        if size > scene.limits.content_file_bytes or size > room:
+        if size > most or size > room:
             scene.found.withheld[scene.keyed(sha256)] = reason(reasons.OVER_LIMIT, f"{size} bytes")
             continue
         room -= size
         # One byte more than it had: a file that grew is noticed by its digest.
-        step.append((Ask("read", (size + 1, relative(path))), _content_taker(scene, sha256)))
+        step.append((Ask("read", (size + 1, relative(path))), _content_taker(scene, sha256, paths)))
     return step
 
 
-def _content_taker(scene: Scene, sha256: str) -> Callable[[Reply], None]:
+def _content_taker(scene: Scene, sha256: str, paths: list[str]) -> Callable[[Reply], None]:
     def take(reply: Reply) -> None:
         kept = reply.failure or readable_text(reply.body, sha256)
         digest = scene.keyed(sha256)
@@ -96,7 +126,7 @@ def _content_taker(scene: Scene, sha256: str) -> Callable[[Reply], None]:
         text, redactions = kept
         if not redactions:
             digest = sha256
-            for path in scene.wanted[sha256]:
+            for path in paths:
                 scene.set(path, scene.content_state(path, sha256))
         scene.found.contents[digest], scene.found.redactions[digest] = text, redactions
 

@@ -13,6 +13,7 @@ from deployments.collector.wire import Ask, Reply
 from deployments.core.states import ABSENT, State, Unknown
 from deployments.kinds.path_batches import MAX_PATH, batches, relative
 from deployments.kinds.path_entries import Entry, Records, parse_names, renamed
+from deployments.kinds.path_roots import KIND_OF_TYPE, RootListing
 from deployments.kinds.path_scene import Scene, records_of, wire_name
 
 Step = list[tuple[Ask, Callable[[Reply], None]]]
@@ -20,7 +21,6 @@ Step = list[tuple[Ask, Callable[[Reply], None]]]
 
 _BYTES_PER_ENTRY = 400
 MAX_PROBLEMS = 100
-_UNDECLARED_KINDS = {"d": "directory", "l": "symlink"}
 
 
 class Listing:
@@ -30,18 +30,21 @@ class Listing:
         self._undeclared = 0
         self._blind: str | None = None
         self._room = scene.limits.entries * _BYTES_PER_ENTRY
+        self._roots = RootListing(scene, self._room)
 
     def step(self) -> Step:
         scene = self._scene
-        if not scene.resources and not scene.exhaustive:
+        if not scene.resources and not scene.exhaustive and not scene.roots:
             return []
         step: Step = [(Ask("names"), self._take_names)]
         for batch in batches(sorted(scene.above)):
             step.append((Ask("dirs", tuple(map(relative, batch))), self._links_taker(batch)))
-        for batch in batches(sorted({*scene.resources, *scene.exhaustive})):
+        for batch in batches(sorted({*scene.resources, *scene.exhaustive, *scene.roots})):
             step.append((Ask("list", tuple(map(relative, batch))), self._list_taker(batch)))
         for top in scene.exhaustive:
             step.append((Ask("tree", (self._room, relative(top))), self._tree_taker(top)))
+        for root in scene.roots:  # after those, so that what they took is not taken again
+            step.append((Ask("tree", (self._room, relative(root))), self._roots.taker(root)))
         return step
 
     def settle(self) -> None:
@@ -61,14 +64,14 @@ class Listing:
             if barred := scene.barred(path):
                 scene.set(path, Unknown(barred))
         listed = scene.found.listed
-        for top in scene.exhaustive:
+        for top in (*scene.exhaustive, *scene.roots):
             entry_at_top = scene.entries.get(top)
             if barred := scene.barred(top):
                 listed[top] = barred
             elif listed[top] is None and entry_at_top is not None and entry_at_top.type == "l":
                 listed[top] = reason(reasons.NOT_A_DIRECTORY, "a symbolic link")
-        for path in scene.question.exhaustive:  # one that lies in another was listed with it
-            for top in scene.exhaustive:
+        for path in (*scene.question.exhaustive, *scene.question.roots.paths):
+            for top in (*scene.exhaustive, *scene.roots):  # one that lies in another was listed with it
                 if path != top and path.startswith(top.rstrip("/") + "/"):
                     listed[path] = listed[top]
 
@@ -102,7 +105,8 @@ class Listing:
                     self._scene.entries[path] = records.entries[name]
                     continue
                 self._scene.set(path, state)
-                if path in self._scene.exhaustive and isinstance(state, Unknown):
+                listed = {*self._scene.exhaustive, *self._scene.roots}
+                if path in listed and isinstance(state, Unknown):
                     self._scene.found.listed[path] = state.reason
 
         return take
@@ -123,6 +127,7 @@ class Listing:
                 why = reason(reasons.GARBLED, "a path outside the directory")
             elif why is None and (records.done is None or self._listed > self._scene.limits.entries):
                 why = too_many
+            why = why or next(iter(records.failed.values()), None)
             why = why or self._take_tree(top, records)
             listed[top] = why or records.done or None
 
@@ -155,7 +160,7 @@ class Listing:
             return reason(reasons.OVER_LIMIT, f"more than {scene.limits.undeclared} undeclared entries")
         self._undeclared += len(undeclared)
         for path, entry in undeclared.items():
-            scene.resources[path] = [f"{_UNDECLARED_KINDS.get(entry.type, 'file')}:{path}"]
+            scene.resources[path] = [f"{KIND_OF_TYPE.get(entry.type, 'file')}:{path}"]
         scene.entries |= undeclared
         scene.found.problems += problems[:MAX_PROBLEMS]
         return None

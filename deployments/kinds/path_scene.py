@@ -1,7 +1,7 @@
 """What a survey of paths knows so far, and what may be concluded from it."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +36,14 @@ class Scene:
     entries: dict[str, Entry] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """Directories above that are symbolic links → where they lead, "outside" or "broken"."""
+    roots: list[str] = field(default_factory=list)
+    """Watched roots that lie in no other one, nor in an exhaustive directory."""
+    watched: set[str] = field(default_factory=set)
+    """Paths that are only looked at because they are below one."""
     wanted: dict[str, list[str]] = field(default_factory=dict)
     """SHA-256 of a content that is wanted → the paths that have it. Never leaves the survey."""
+    keeping: dict[str, list[str]] = field(default_factory=dict)
+    """The same for what is fetched only to be kept."""
     rights: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Path → its `acl` and `capabilities`, if it has any."""
     unproven: dict[str, str] = field(default_factory=dict)
@@ -58,7 +64,20 @@ class Scene:
         for path in self.question.exhaustive:
             known = reasons.NOT_ASKED if usable(path) else reason(reasons.NOT_SUPPORTED, "path")
             self.found.listed[path] = known
-        self.above = {above for path in (*self.resources, *self.exhaustive) for above in ancestors(path)}
+        self._place_roots()
+        asked = (*self.resources, *self.exhaustive, *self.roots)
+        self.above = {above for path in asked for above in ancestors(path)}
+
+    def _place_roots(self) -> None:
+        given = self.question.roots.paths
+        for path in given:
+            why = reasons.NOT_ASKED if usable(path) else reason(reasons.NOT_SUPPORTED, "path")
+            self.found.listed.setdefault(path, why)
+        self.roots = [
+            path
+            for path in outermost(path for path in given if usable(path))
+            if path not in self.exhaustive and not inside(path, self.exhaustive)
+        ]
 
     def set(self, path: str, state: State) -> None:
         for resource in self.resources.get(path, ()):
@@ -127,6 +146,11 @@ class Scene:
                     return reason(reasons.SECRET, "reached through a symbolic link")
             return None
         return None
+
+
+def inside(path: str, directories: Iterable[str]) -> bool:
+    """Whether a path lies below one of `directories`."""
+    return any(path.startswith(directory.rstrip("/") + "/") for directory in directories)
 
 
 def wire_name(path: str) -> bytes:

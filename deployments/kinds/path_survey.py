@@ -9,6 +9,7 @@ from deployments.kinds.base import Findings
 from deployments.kinds.path_content import Wanted, hashing, reading
 from deployments.kinds.path_listing import Listing, Step
 from deployments.kinds.path_rights import asking_rights
+from deployments.kinds.path_roots import asking_packages
 from deployments.kinds.path_scene import Scene
 
 
@@ -30,7 +31,7 @@ class PathSurvey:
             case 2:
                 self._step = [*asking_rights(self._scene), *hashing(self._scene, self._wanted)]
             case 3:
-                self._step = reading(self._scene)
+                self._step = [*reading(self._scene), *asking_packages(self._scene)]
             case _:
                 self._step = []
         return [ask for ask, _ in self._step]

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from deployments.core.definition.model import DesiredManifest, DesiredResource
 from deployments.core.states import UNDECLARED, Present, State
 from drift.core.identity import CONTENT
-from drift.core.watched import is_whole, kind_of
+from drift.core.watched import FILE_KINDS, inside, is_whole, kind_of, path_of
+from drift.core.watched_roots import MARK, marked_roots
 
 
 def deployed_base(
@@ -28,10 +29,11 @@ def deployed_base(
     if any(not scope for scope in scopes):
         return agreed
     covered = frozenset().union(*scopes)
+    roots = marked_roots(agreed)
     scope = set(resources) or set(deployed.resources) | set(agreed)
     for resource in scope - covered:
         want = deployed.resources.get(resource)
-        if want is None and f"{kind_of(resource)}:" in agreed:
+        if want is None and _is_watched(resource, agreed, roots):
             # A revision says nothing of what is watched. Who names it says that it was put there: as the next look
             # finds it, it is agreed.
             if resource in resources and not is_whole(resource):
@@ -41,6 +43,13 @@ def deployed_base(
         elif want.is_decided:  # what could not be rendered says nothing about what was put there
             agreed[resource] = _as_deployed(agreed.get(resource), want)
     return agreed
+
+
+def _is_watched(resource: str, agreed: Mapping[str, State], roots: Collection[str]) -> bool:
+    kind = kind_of(resource)
+    if kind in FILE_KINDS:
+        return inside(path_of(resource), roots) is not None
+    return kind == MARK or f"{kind}:" in agreed
 
 
 def _decided(manifest: DesiredManifest) -> dict[str, State]:

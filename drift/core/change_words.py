@@ -45,6 +45,8 @@ class Title(NamedTuple):
 def title_of(resource: str) -> Title:
     """`package:nginx` → Package nginx; `file:/etc/motd` stays as it is; `package:` → Packages."""
     kind, name = kind_of(resource), path_of(resource)
+    if kind == "path":
+        return Title("Everything below", name)
     if kind in FILE_KINDS or kind not in {*KIND_TO_SECTION, *_WORDS}:
         return Title("", resource)
     one, many = _WORDS.get(kind) or (kind.replace("_", " ").capitalize(),) * 2

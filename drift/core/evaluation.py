@@ -10,6 +10,7 @@ from deployments.core.definition.settings import ignored_by
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
 from drift.core.verdict import Judgement, Verdict, judge
 from drift.core.watched import FILE_KINDS, Watch, inside, is_whole, kind_of, optional_attributes, path_of
+from drift.core.watched_roots import MARK, RootWatch, mark_of
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ def evaluate(
     ignore: Iterable[IgnoreRule] = (),
     still_open: Iterable[str] = (),
 ) -> list[Judged]:
-    """Judge every declared resource, every undeclared entry of an exhaustive directory or a watched kind, and
-    `still_open`.
+    """Judge every declared resource, every undeclared entry of an exhaustive directory, a watched kind or a watched
+    root, and `still_open`.
 
     `base` is None before the host's first look: base is then the head (enrolment), and of watched kinds what is
     there. `still_open` are resources with an open occurrence on this host, so that one that is no longer declared
@@ -63,6 +64,7 @@ def evaluate(
     still_open = set(still_open)
     for resource in watch.resources(still_open):
         judged[resource] = _judge_watched(resource, watch)
+    judged |= _judge_roots(base, desired, observation, still_open)
     declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
     files = {name for name in observation.states if kind_of(name) in FILE_KINDS}
     for resource in {*files, *still_open, *_remembered(base, desired)} - judged.keys():
@@ -106,6 +108,38 @@ def _judge_watched(resource: str, watch: Watch) -> Judged:
     judgement, before, live, attributes = watch.judge(resource)
     counted = judgement.verdict is not Verdict.UNKNOWN or not watch.is_seen_through_its_kind(resource)
     return Judged(resource, judgement, before, before, live, attributes, watched=True, counted=counted)
+
+
+def _judge_roots(
+    base: Mapping[str, State] | None,
+    desired: DesiredManifest,
+    observation: Observation,
+    still_open: set[str],
+) -> dict[str, Judged]:
+    """What is below watched roots, each root as a whole, and each directory there that could not be read."""
+    if not desired.roots:
+        return {}
+    sections = tuple(KIND_TO_SECTION[kind].name for kind in desired.watched if kind in KIND_TO_SECTION)
+    watch = RootWatch(base, desired, observation, sections)
+    judged = {}
+    for path in [*watch.roots, *watch.holes]:
+        if path in watch.holes:
+            judgement = Judgement(Verdict.UNKNOWN, watch.holes[path])
+            before: State = UNDECLARED
+            live: State = Unknown(watch.holes[path])
+        else:
+            judgement, before, live = watch.judge_whole(path)
+        unseen = judgement.verdict is Verdict.UNKNOWN
+        judged[mark_of(path)] = Judged(
+            mark_of(path), judgement, before, before, live, frozenset(), watched=True, counted=unseen
+        )
+    for resource in watch.resources(still_open):
+        judgement, before, live, attributes = watch.judge(resource)
+        counted = judgement.verdict is not Verdict.UNKNOWN or not watch.is_seen_as_a_whole(resource)
+        judged[resource] = Judged(
+            resource, judgement, before, before, live, attributes, watched=True, counted=counted
+        )
+    return judged
 
 
 def _with_agreed_secret(
@@ -160,7 +194,8 @@ def _no_verdict(resource: str, live: State) -> Judged:
 
 
 def _with_rule(judged: Judged, rules: tuple[IgnoreRule, ...]) -> Judged:
-    rule = ignored_by(judged.resource, rules) if rules and not is_whole(judged.resource) else None
+    is_kind = is_whole(judged.resource) and kind_of(judged.resource) != MARK
+    rule = ignored_by(judged.resource, rules) if rules and not is_kind else None
     return judged if rule is None else replace(judged, hidden=rule.reason)
 
 

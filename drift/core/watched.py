@@ -36,8 +36,8 @@ def path_of(resource: str) -> str:
 
 
 def is_whole(resource: str) -> bool:
-    """Whether this is a kind as a whole ("package:"), not one of its entries."""
-    return resource.endswith(":") and resource.count(":") == 1
+    """Whether this is a kind or a directory as a whole ("package:", "path:/etc"), not one of its entries."""
+    return resource.startswith("path:") or (resource.endswith(":") and resource.count(":") == 1)
 
 
 def inside(path: str, directories: Collection[str]) -> str | None:

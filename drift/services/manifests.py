@@ -39,16 +39,15 @@ def store_manifest(states: Mapping[str, State]) -> Manifest:
 
 
 def _chunks(states: Mapping[str, State]) -> Iterator[dict[str, Any]]:
-    """Things of the file system together in sixteen; every other kind in a power of two that suits its number, so
-    that a package more or less does not deal them out anew."""
+    """Things of the file system together in sixteen or more; every other kind in a power of two that suits its number,
+    so that a package more or less does not deal them out anew."""
     groups: dict[str, list[str]] = defaultdict(list)
     for resource in states:
         kind = kind_of(resource)
         groups["" if kind in FILE_KINDS else kind].append(resource)
     for kind in sorted(groups):
-        count = (
-            _BUCKETS if not kind else min(_MOST_BUCKETS, 1 << (len(groups[kind]) // _ENTRIES).bit_length())
-        )
+        suits = min(_MOST_BUCKETS, 1 << (len(groups[kind]) // _ENTRIES).bit_length())
+        count = suits if kind else max(_BUCKETS, suits)
         buckets: dict[int, dict[str, Any]] = defaultdict(dict)
         for resource in groups[kind]:
             first = int.from_bytes(hashlib.sha256(resource.encode()).digest()[:1])
@@ -99,9 +98,19 @@ def _digest(value: Any) -> str:
 
 
 def store_text(digest: str, text: str, *, redactions: int) -> None:
-    """Keep the text of a file that differed. `digest` is of the original; `text` is redacted already."""
-    if "\0" in text:  # PostgreSQL can't hold it, and people can't read it
-        return
+    """Keep one text. `digest` is of the original; `text` is redacted already."""
+    store_texts({digest: text}, {digest: redactions})
+
+
+def store_texts(texts: Mapping[str, str], redactions: Mapping[str, int]) -> None:
+    """Keep texts, of files that differed or that may one day, by the digest of the original; redacted already."""
+    now = clock.now()
     Blob.objects.bulk_create(
-        [Blob(digest=digest, text=text, redactions=redactions, created_at=clock.now())], ignore_conflicts=True
+        [
+            Blob(digest=digest, text=texts[digest], redactions=redactions.get(digest, 0), created_at=now)
+            for digest in sorted(texts)
+            if "\0" not in texts[digest]  # PostgreSQL can't hold it, and people can't read it
+        ],
+        ignore_conflicts=True,
+        batch_size=500,
     )

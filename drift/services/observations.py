@@ -24,7 +24,7 @@ from drift.models.scan import OVERTAKEN
 from drift.services.contents import hmac_key
 from drift.services.findings import update_findings
 from drift.services.host_keys import judge_key_of, record_refused_key
-from drift.services.manifests import load_states, store_manifest, store_text
+from drift.services.manifests import load_states, store_manifest, store_texts
 from drift.services.retirement import begin_again
 from inventory.core.host_view import HostView
 from inventory.models import Host
@@ -149,8 +149,8 @@ def _record_observation(host: Host, state: HostState, look: Look, against: Again
         ignore=against.definition.ignore,
         still_open=list(still_open),
     )
-    for digest, content in look.observation.contents.items():
-        store_text(digest, content.decode(), redactions=look.observation.redactions.get(digest, 0))
+    texts = {digest: content.decode() for digest, content in look.observation.contents.items()}
+    store_texts(texts, look.observation.redactions)
     before_at = state.observed_at
     observed = _stored(look.observation.states, state.observed)
     if state.observed_id != observed.pk:

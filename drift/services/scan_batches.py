@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from common.services.jobs import Claim, LeaseKeeper, LostLease
 from deployments.collector import reasons
-from deployments.collector.question import Observation, Question
+from deployments.collector.question import Observation, Question, WatchedRoots
 from deployments.collector.reasons import code_of
 from deployments.core.content_digests import is_keyed
 from deployments.core.definition.model import DefinitionError, DesiredManifest, DesiredResource
@@ -29,6 +29,7 @@ from drift.services.contents import desired_to_compare
 from drift.services.looking import looks
 from drift.services.moved import Moved, moved_since_last_look
 from drift.services.observations import Against, Look, record_look
+from drift.services.roots import watched_roots
 from inventory.models import Host
 from inventory.queries.hosts import host_view
 
@@ -44,12 +45,17 @@ def run_scan_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
     hosts = {host.pk: host for host in Host.objects.filter(pk__in=claim.items).exclude(pk__in=list(done))}
     against = _what_to_compare_with(hosts.values())
     moved = moved_since_last_look(hosts.values())
-    targets = [_target(host, against[pk], moved[pk]) for pk, host in hosts.items()]
+    kept: set[str] = set()
+    roots = watched_roots({pk: one.desired for pk, one in against.items()}, kept)
+    targets = [
+        _target(host, against[pk], moved[pk], roots.get(pk, WatchedRoots())) for pk, host in hosts.items()
+    ]
     with closing(looks(hosts=hosts, targets=targets, claim=claim, keeper=keeper)) as results:
         for result in results:
             host = hosts[result.target.context]
             compared = replace(against[host.pk], later=_later_than(against[host.pk].revision))
             _record(claim=claim, scan=scan, look=_look(host, result), against=compared)
+            kept.update(result.observation.contents)
 
 
 def _record(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
@@ -103,19 +109,19 @@ def _what_to_compare_with(hosts: Iterable[Host]) -> dict[UUID, Against]:
     return result
 
 
-def _target(host: Host, against: Against, moved: Moved) -> Target:
+def _target(host: Host, against: Against, moved: Moved, roots: WatchedRoots) -> Target:
     return Target(
         host=host.name,
-        question=_question(against),
+        question=_question(against, roots),
         wanted=WantedByDigest.unlike(against.desired),
         moved=moved,
         context=host.pk,
     )
 
 
-def _question(against: Against) -> Question:
-    """What is declared, and no more, and all of each watched kind; all of what should be gone, and of secrets, whose
-    content is compared too."""
+def _question(against: Against, roots: WatchedRoots) -> Question:
+    """What is declared, and no more, and all of each watched kind and root; all of what should be gone, and of secrets,
+    whose content is compared too."""
     desired = against.desired
     resources = {
         name: None if isinstance(want.state, Absent) or want.how == "secret" else frozenset(want.attributes)
@@ -127,6 +133,7 @@ def _question(against: Against) -> Question:
         secret_paths=against.definition.secret_paths,
         secret_files=frozenset(desired.secret_paths),
         watched=frozenset(desired.watched),
+        roots=roots,
         secret_contents=frozenset(
             digest
             for want in desired.resources.values()

@@ -394,12 +394,14 @@ def test_a_question_follows_the_manifest() -> None:
         resources = {
             "file:/a": Wanted(Present({"type": "file", "mode": "0600"}), "type", "mode"),
             "file:/b": Wanted(ABSENT, "type"),
+        roots = ("/etc",)
             "file:/c": Wanted(Unknown("render error")),
         }
         exhaustive = ("/d",)
         secret_paths = ("/etc/app/p",)
         watched = ("package",)
 
+    assert question.roots.paths == ("/etc",) and question.roots.first == {"/etc"}
     question = Question.for_manifest(Manifest())
     assert question.resources == {"file:/a": frozenset({"type", "mode"}), "file:/b": None, "file:/c": None}
     assert question.exhaustive == ("/d",)

@@ -17,10 +17,9 @@ from deployments.core.definition.merge import layers_for, merge
 from deployments.core.definition.model import FILES, Attribute, Definition, Merged, MergedResource
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.patches import Edits, changed_lines
-from deployments.core.definition.placement_model import undeclared_state
+from deployments.core.definition.placement_model import is_watched, undeclared_state
 from deployments.core.definition.render import desired_resource, watched_kinds
 from deployments.core.definition.sandbox import TemplateStore
-from deployments.core.definition.sections import split_resource
 from deployments.core.states import (
     UNDECLARED,
     Absent,
@@ -171,13 +170,12 @@ class _Comparison:
         desired = desired_resource(definition, host, resource)
         if desired is not None:
             return _Said(desired.state, desired.compared)
-        if split_resource(resource)[0].kind in watched_kinds(definition):
-            return _Said(UNDECLARED, watched=True)
         merged = merge(definition, host)
         key = (id(definition), merged.layers)
         if key not in self._exhaustive:
             self._exhaustive[key] = exhaustive_directories(merged)
-        return _Said(undeclared_state(resource, self._exhaustive[key]))
+        said = undeclared_state(resource, self._exhaustive[key])
+        return _Said(said, watched=said == UNDECLARED and is_watched(resource, watched_kinds(definition)))
 
     def _compared(self, before: Merged, after: Merged) -> Iterator[str]:
         variables = {

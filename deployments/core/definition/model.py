@@ -199,10 +199,12 @@ class DesiredManifest:
 
     `secret_paths` are the paths declared with `secret:`; whoever observes treats them as secret besides those
     that `Definition.secret_paths` matches. `watched` are the kinds that are looked at whole ("package"): what is
-    new or different there since the last agreed state is drift although nobody declared it.
+    new or different there since the last agreed state is drift although nobody declared it. `roots` are directories
+    below which every entry is looked at in the same way.
     """
 
     resources: Mapping[str, DesiredResource]
     exhaustive: tuple[str, ...] = ()
     secret_paths: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()

@@ -246,11 +246,18 @@ def undeclared_state(
 ) -> State:
     """What the definition says about a resource that it doesn't declare.
 
-    Of a watched kind: that it should be as it was at the first look, which the host's base tells.
+    Of a watched kind, and below a watched root: that it should be as it was at the first look, which the host's base
+    tells. In an exhaustive directory nothing else should be.
     """
-    if split_resource(resource)[0].kind in watched:
-        return base
-    return ABSENT if is_exhaustive(exhaustive, resource) else UNDECLARED
+    if is_exhaustive(exhaustive, resource):
+        return ABSENT
+    return base if is_watched(resource, watched) else UNDECLARED
+
+
+def is_watched(resource: str, watched: Iterable[str]) -> bool:
+    """Whether it is of one of these kinds, or a thing of the file system below one of these roots."""
+    names = tuple(watched)
+    return split_resource(resource)[0].kind in names or is_exhaustive(names, resource)
 
 
 def shared_layers(hosts: Iterable[HostView]) -> list[str]:

@@ -45,14 +45,19 @@ def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
         context = template_context(merged, host)
         for resource in plan.templates:
             resources[resource] = _rendered(definition, resources[resource], context)
+    watched = watched_kinds(definition)
     return DesiredManifest(
-        resources, _paths(plan.exhaustive), _paths(plan.secrets), watched_kinds(definition)
+        resources,
+        _paths(plan.exhaustive),
+        _paths(plan.secrets),
+        watched=tuple(name for name in watched if not name.startswith("/")),
+        roots=tuple(name for name in watched if name.startswith("/")),
     )
 
 
 def watched_kinds(definition: Definition) -> tuple[str, ...]:
-    """The kinds ("package") whose sections the definition watches whole."""
-    return tuple(sorted(SECTIONS[name].kind for name in definition.watched if name in SECTIONS))
+    """What the definition watches whole: kinds ("package") and roots ("/etc")."""
+    return tuple(sorted(SECTIONS[name].kind if name in SECTIONS else name for name in definition.watched))
 
 
 def desired_resource(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:

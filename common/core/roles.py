@@ -52,7 +52,7 @@ _WORDS = {
     "change.log": "log changes",
     "read": "read anything",
     "credential.edit": "create or rotate credentials",
-    "decision.propose": "decide on findings",
+    "decision.propose": "decide on findings, or on what the definition says",
     "deployment.report": "report deployments",
     "finding.claim": "claim findings",
     "host.edit": "add or change hosts",

@@ -58,6 +58,7 @@ fb_clock() {
 
 fb_facts() {
     fb_clock
+    [ -z "${fb_kit_version-}" ] || printf 'kit/%s\0' "$fb_kit_version"
     set -- $(uname -snrm) # in this order: system, name, release, machine
     printf 'kernel/%s %s\0machine/%s\0' "${1-}" "${3-}" "${4-}"
     if [ -z "$root" ]; then
@@ -374,9 +375,13 @@ fb_units() {
 
 # --- the call ---------------------------------------------------------------------------------------------------
 
-foldback() {
-    nonce=$1
-    question=$2
+# fb_kind VERB: one verb of a kind. An installed collector has another one, which asks through sudo.
+fb_kind() {
+    "fb_$1"
+}
+
+# fb_begin ROOT: what everything above relies on.
+fb_begin() {
     set -f
     umask 077
     LC_ALL=C
@@ -385,11 +390,18 @@ foldback() {
     unset CDPATH LANGUAGE POSIXLY_CORRECT
     newline='
 '
+    IFS=' '
     flavour=
     gnu_format='e/%y/%m/%U/%G/%u/%g/%s/%T@/%C@/%i/%D/%n/%p\0%l\0'
     stat_format='s/%f/%u/%g/%U/%G/%s/%Y/%Z/%i/%d/%h/%n'
-    cd -P "${FOLDBACK_ROOT:-/}" 2>/dev/null || { fb_mark 'noroot'; return 0; }
+    cd -P "$1" 2>/dev/null || return 1
     root=${PWD%/}
+}
+
+foldback() {
+    nonce=$1
+    question=$2
+    fb_begin "${FOLDBACK_ROOT:-/}" || { fb_mark 'noroot'; return 0; }
     fb_mark open
     IFS=$newline
     for ask in $question; do
@@ -404,7 +416,7 @@ foldback() {
             clock|facts|names|dirs|list|tree|acl|caps|hash|hash_odd|read) "fb_$verb" "$@" ;;
             *)  # the verbs of other kinds are sent, in files of their own, only when they are asked for
                 case " $fb_verbs " in
-                    *" $verb "*) "fb_$verb" ;;
+                    *" $verb "*) fb_kind "$verb" ;;
                     *) status=verb ;;
                 esac ;;
         esac

@@ -6,11 +6,12 @@ _OS_FACTS = {"ID": "os_id", "VERSION_ID": "os_version", "PRETTY_NAME": "os_name"
 
 
 def parse_facts(body: bytes) -> dict[str, str]:
-    """`hostname`, `kernel`, `machine`, `os_id`, `os_version`, `os_name`: those that came, as printable text."""
+    """`hostname`, `kernel`, `machine`, `os_id`, `os_version`, `os_name`, `kit` (of an installed
+    collector): those that came, as printable text."""
     facts: dict[str, str] = {}
     for text in body.split(b"\0"):
         name, _, value = text.partition(b"/")
-        if name in (b"hostname", b"kernel", b"machine"):
+        if name in (b"hostname", b"kernel", b"machine", b"kit"):
             facts[name.decode()] = printable(value)
         elif name == b"os":
             key, _, quoted = value.partition(b"=")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from deployments.collector import reasons
 from deployments.collector.facts import clock_offset, parse_clock, parse_facts
 from deployments.collector.question import Limits, Observation, Question
-from deployments.collector.wire import COMMAND, SUDO_COMMAND, Ask, Framed, program_input, split_answer
+from deployments.collector.wire import COMMAND, Ask, Framed, program_input, split_answer
 from deployments.core.states import State, Unknown
 from deployments.kinds.base import Findings, Survey
 from deployments.kinds.listing import ListingSurvey
@@ -48,6 +48,9 @@ class Collection:
     at work; default never.
     """
 
+    command = COMMAND
+    """What to run on the host; the program comes on its standard input."""
+
     def __init__(
         self,
         question: Question,
@@ -73,11 +76,6 @@ class Collection:
         self._facts: dict[str, str] = {}
         self._clock_offset: float | None = None
         self.received_bytes = 0
-
-    @property
-    def command(self) -> str:
-        """What to run on the host; the program comes on its standard input."""
-        return SUDO_COMMAND if self.question.sudo else COMMAND
 
     @property
     def max_output(self) -> int:

@@ -71,7 +71,6 @@ class Question:
     """Paths that are secret besides, as they are: no patterns."""
     secret_contents: frozenset[str] = frozenset()
     """SHA-256 of contents that are declared and hold a secret: what has one of them is compared by a keyed digest."""
-    sudo: bool = False
     roots: WatchedRoots = WatchedRoots()
     watched: frozenset[str] = frozenset()
 

@@ -14,7 +14,6 @@ from deployments.collector import reasons
 from deployments.collector.reasons import printable, reason
 
 COMMAND = "sh -s"
-SUDO_COMMAND = "sudo -n -- sh -s"
 
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@,=-")
 _NONCE = re.compile(r"[a-z][a-z0-9]{15,63}")

@@ -10,7 +10,7 @@ from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict, Invalid
 from common.models import Job
 from common.services.jobs import Claim, count_items, create_job, fenced_write
-from deployments.collector.wire import COMMAND
+from deployments.collector.wire import COMMAND, Ask, program_input, split_answer
 from deployments.transport.base import TransportFailure
 from deployments.transport.choose import transport_for
 from inventory.core.connection import HostConnection, OpenCredential
@@ -20,7 +20,7 @@ from inventory.services.credentials import CannotOpen, open_credentials, record_
 from inventory.services.permissions import require
 
 OK = "ok"
-_GREETING = b"foldback-credential-test"
+_NONCE = "credentialtest0000"
 _SECONDS = 15.0
 
 
@@ -63,13 +63,14 @@ def try_credential(*, credential: Credential, host: Host) -> str:
 async def _sign_in(connection: HostConnection, credential: OpenCredential) -> str:
     try:
         async with transport_for(connection, credential).session() as session:
-            script = b"echo " + _GREETING + b"\n"
-            answer = await session.run(COMMAND, script, max_output=10_000, timeout=_SECONDS)
+            # What a scan asks first: an installed collector answers that, and nothing else.
+            program = program_input(_NONCE, [Ask("clock")])
+            answer = await session.run(COMMAND, program, max_output=1_000_000, timeout=_SECONDS)
     except TransportFailure as failure:
         return failure.reason
     except ValueError as error:
         return str(error)
-    if answer.stdout.strip() != _GREETING:
+    if split_answer(answer.stdout, _NONCE, 1).failure is not None:
         return "signed in, but the host did not run a POSIX shell with what it was sent"
     return OK
 

@@ -102,11 +102,6 @@ def test_a_nonce_that_could_be_code_is_refused(nonce: str) -> None:
         program_input(nonce, [Ask("list", ("./etc",))])
 
 
-def test_sudo_never_asks_for_a_password() -> None:
-    assert collection(Question.of(["file:/a"])).command == "sh -s"
-    assert collection(Question.of(["file:/a"], sudo=True)).command == "sudo -n -- sh -s"
-
-
 def test_no_comment_and_no_byte_beyond_ascii_is_sent() -> None:
     program = program_input(NONCE, [Ask("facts")])
     assert not any(line.strip().startswith(b"#") for line in program.splitlines())
@@ -394,16 +389,16 @@ def test_a_question_follows_the_manifest() -> None:
         resources = {
             "file:/a": Wanted(Present({"type": "file", "mode": "0600"}), "type", "mode"),
             "file:/b": Wanted(ABSENT, "type"),
-        roots = ("/etc",)
             "file:/c": Wanted(Unknown("render error")),
         }
         exhaustive = ("/d",)
         secret_paths = ("/etc/app/p",)
         watched = ("package",)
+        roots = ("/etc",)
 
-    assert question.roots.paths == ("/etc",) and question.roots.first == {"/etc"}
     question = Question.for_manifest(Manifest())
     assert question.resources == {"file:/a": frozenset({"type", "mode"}), "file:/b": None, "file:/c": None}
     assert question.exhaustive == ("/d",)
     assert question.secret_files == {"/etc/app/p"}
     assert question.watched == {"package"}
+    assert question.roots.paths == ("/etc",) and question.roots.first == {"/etc"}

@@ -36,11 +36,16 @@ fb_who_journal() {
     printf '\0'
 }
 
+# Which login is ours. An installed collector says it once more as who logged in: the last one counts.
+fb_who_self() {
+    printf 'self\0%s %s\0' "$(id -un 2>/dev/null)" "${SSH_CONNECTION-}"
+}
+
 fb_who() {
     fb_need tail od tr date || return 0
     set +f
     printf 'now\0%s\0' "$(date '+%s %z')"
-    printf 'self\0%s %s\0' "$(id -un 2>/dev/null)" "${SSH_CONNECTION-}"
+    fb_who_self
     printf 'names\0'
     if [ -r ./etc/passwd ]; then
         while IFS=: read -r name _ number _; do

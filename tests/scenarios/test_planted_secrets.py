@@ -147,7 +147,7 @@ class World:
         yield from leaks.files(self.stack.folder, "*.log")
         yield from leaks.valkey(ADDRESS, self.stack.redis_port)
         yield from self.answers
-        yield from leaks.routes(self.clients["ana"])
+        yield from leaks.routes(self.clients["cy"])  # who sees most
         yield from leaks.pages(self.window(), f"{self.stack.url}/")
 
     def window(self) -> httpx.Client:

@@ -23,7 +23,7 @@ fail() {
 remove() {
     rm -f "$sudoers"
     if id "$user" >/dev/null 2>&1; then
-        userdel "$user" 2>/dev/null || deluser "$user" || fail "could not remove the user $user"
+        userdel "$user" 2>/dev/null || { deluser "$user" && { delgroup "$user" 2>/dev/null || :; }; } || fail "could not remove the user $user"
     fi
     rm -rf "$directory"
     echo "foldback: removed. What is left: lines about it in the logs of this host."
@@ -66,7 +66,8 @@ FOLDBACK-END
     else
         useradd --system --user-group --no-create-home --home-dir "$home" --shell "$program" \
             --comment 'Foldback scans' "$user" 2>/dev/null ||
-            adduser -S -D -H -h "$home" -s "$program" -g 'Foldback scans' "$user" || fail "could not make the user $user"
+            { addgroup -S "$user" && adduser -S -D -H -h "$home" -s "$program" -G "$user" -g 'Foldback scans' "$user"; } ||
+            fail "could not make the user $user"
     fi
     # No password fits "*", and unlike "!" it does not shut out keys.
     printf '%s:*\n' "$user" | chpasswd -e

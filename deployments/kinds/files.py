@@ -5,7 +5,9 @@ from typing import Any
 from deployments.kinds.base import Kind
 from deployments.kinds.path_entries import Entry
 
-FILES = Kind("file", "files", ("type", "sha256", "hmac", "owner", "group", "mode", "acl", "capabilities", "target"))
+FILES = Kind(
+    "file", "files", ("type", "sha256", "hmac", "owner", "group", "mode", "acl", "capabilities", "target")
+)
 
 CONTENT_ATTRIBUTES = frozenset({"sha256", "hmac"})
 """Attributes that need the file to be read."""

@@ -121,7 +121,8 @@ class Fleet:
     def _listed(self, name: str) -> dict[str, str | None]:
         desired = desired_manifest(self.definition, host_view(self.hosts[name]))
         kinds = {f"{kind}:": self.incomplete.get(kind) for kind in desired.watched}
-        return {**dict.fromkeys(desired.exhaustive), **kinds}
+        roots = {root: self.incomplete.get(root) for root in desired.roots}
+        return {**dict.fromkeys(desired.exhaustive), **roots, **kinds}
 
     def _resource(self, path: str, state: State) -> str:
         kind = state.data["type"] if isinstance(state, Present) else "file"

@@ -186,7 +186,7 @@ fb_walk() {
         } 2>&1)
     fi
     IFS=$newline
-    why=
+    why= closed=
     for line in $error; do
         case $line in
             *': No such file or directory') ;; # gone while we looked, and the kernel said so
@@ -198,7 +198,6 @@ fb_walk() {
     printf 'done/%s\0' "$why"
 }
 
-# fb_hash PATH...: digests of regular files, then their entries again, so that a change meanwhile shows.
 # fb_closed LINE: says of which directory find complains; fails where the name can't be told for sure.
 fb_closed() {
     dir=${1#find: }
@@ -206,11 +205,16 @@ fb_closed() {
     case $dir in "'"*"'") dir=${dir#?}; dir=${dir%?} ;; esac
     case $dir in
         *[!A-Za-z0-9/._+:@,=-]*) return 1 ;;
-        ./*) [ -d "$dir" ] && printf 'x/%s\0%s\0' "$dir" 'Permission denied' ;;
+        ./*) [ -d "$dir" ] || return 1 ;;
         *) return 1 ;;
+    esac
+    case "$closed " in
+        *" $dir "*) ;; # two walks complained
+        *) closed="$closed $dir"; printf 'x/%s\0%s\0' "$dir" 'Permission denied' ;;
     esac
 }
 
+# fb_hash PATH...: digests of regular files, then their entries again, so that a change meanwhile shows.
 fb_hash() {
     fb_flavour && fb_need sha256sum tr || return 0
     for arg do

@@ -4,8 +4,11 @@ STARTER: dict[str, bytes] = {
     "definition.yaml": b"""\
 format: 1
 # What hosts are asked to list whole. What nobody declared there should stay as it was at the first look; a package that
-# is installed by hand, a new user, a port that opens, is drift. Take out what you don't care about.
+# is installed by hand, a new user, a port that opens, is drift. So is a file below a directory that is named here: one
+# that is edited, deleted or new, unless its package brought it so. Take out what you don't care about.
 watched:
+  - /etc
+# - /usr/local/bin    # and what else people change by hand
   - packages
   - services          # enabled, masked, drop-ins
   - sysctl            # what files set at boot, and what the kernel has
@@ -19,7 +22,8 @@ watched:
   - sudoers
   - authorized_keys   # fingerprints
 # - containers        # where people start them, and no orchestrator does
-# Directories in which every entry has to be declared are marked `exhaustive: true` where they are declared.
+# Directories in which every entry has to be declared, whatever was there at the first look, are marked
+# `exhaustive: true` where they are declared.
 # What is noise is named here, with the reason, and is counted as hidden:
 # ignore:
 #   - {path: /etc/mtab, reason: written by the system}

@@ -123,13 +123,13 @@ class Listing:
                 reply = replace(reply, failure=reply.failure or too_many)  # cut there, on the host
             records, why = records_of(reply)
             self._listed += len(records.entries)
+            why = why or records.failed.pop(wire_name(top), None)
             if why is None and any(not name.startswith(inside) for name in records.paths):
                 why = reason(reasons.GARBLED, "a path outside the directory")
             elif why is None and (records.done is None or self._listed > self._scene.limits.entries):
                 why = too_many
-            why = why or next(iter(records.failed.values()), None)
             why = why or self._take_tree(top, records)
-            listed[top] = why or records.done or None
+            listed[top] = why or next(iter(records.failed.values()), None) or records.done or None
 
         return take
 

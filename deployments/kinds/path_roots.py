@@ -39,7 +39,8 @@ class RootListing:
             records, why = records_of(reply)
             if len(reply.body) >= self._room:  # cut there, on the host
                 why = reply.failure or reason(reasons.OVER_LIMIT, f"more than {self._room} bytes of names")
-            elif why is None and any(not name.startswith(below) for name in records.paths):
+            why = why or records.failed.pop(wire_name(root), None)
+            if why is None and any(not name.startswith(below) for name in records.paths):
                 why = reason(reasons.GARBLED, "a path outside the directory")
             elif why is None and records.done is None:
                 why = reasons.TRUNCATED

@@ -60,7 +60,7 @@ def test_every_setting_is_named_and_a_new_definition_watches_what_hosts_can_list
     part = TEXT.split("\n## definition.yaml\n", 1)[1].split("\n## ", 1)[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == settings.KEYS
     starter = parse_definition(STARTER)
-    assert set(starter.watched) == set(WATCHABLE) - {"containers"}
+    assert set(starter.watched) == {*WATCHABLE, "/etc"} - {"containers"}
     assert not starter.layers["base"].declarations
     shown = (
         STARTER["base/resources.yaml"].decode().split("#\n", 1)[1].replace("\n# ", "\n").removeprefix("# ")

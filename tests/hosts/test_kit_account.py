@@ -15,6 +15,7 @@ from deployments.core.states import Present, Unknown
 from deployments.transport.ssh import Credential, SshTransport
 from drift.scanner import Scan, Target, look_at
 from tests.hosts.machine import Machine
+from tests.hosts.machines import Yard
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,11 @@ class Installed:
     host: Machine
     kit: Kit
     key: Path
+
+    def install(self, kit: Kit) -> str:
+        """Who says nothing is waited for a moment only, for the sake of these tests."""
+        script = install_script(kit).replace("'timeout 30'", "'timeout 2'")
+        return self.host.run("sh -s", stdin=script.encode())
 
     def look(
         self, question: Question = QUESTION, user: str = ACCOUNT, key: Path | None = None
@@ -84,15 +90,16 @@ def everything_below(host: Machine) -> str:
     )
 
 
-@pytest.fixture
-def installed(debian_hosts: Callable[..., list[Machine]], tmp_path: Path) -> Iterator[Installed]:
-    [host] = debian_hosts("web-1")
-    key = tmp_path / "key"
+@pytest.fixture(scope="module")
+def installed(debian_yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """One host for all of these: whoever changes it changes it back."""
+    key = tmp_path_factory.mktemp("kit") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    kit = Kit(keys=(key.with_suffix(".pub").read_text(),))
-    script = install_script(kit).replace("'timeout 30'", "'timeout 2'")
-    assert f"collector {kit.version} is installed" in host.run("sh -s", stdin=script.encode())
-    yield Installed(host, kit, key)
+    [host] = debian_yard.boot("web-1")
+    made = Installed(host, Kit(keys=(key.with_suffix(".pub").read_text(),)), key)
+    assert f"collector {made.kit.version} is installed" in made.install(made.kit)
+    yield made
+    debian_yard.stop(host)
 
 
 def test_the_account_sees_what_root_sees_but_no_file_that_is_shut(installed: Installed) -> None:
@@ -128,11 +135,12 @@ def test_without_sudo_it_sees_less_and_says_so(installed: Installed) -> None:
         assert found.states[f"sudoers:{path}"] == Unknown("denied")
     assert (found.listed["authorized_keys:"] or "").startswith("denied: /root/.ssh")
     assert found.listed["user:"] is None
-    quiet = Kit(keys=installed.kit.keys, sudo=False)
-    installed.host.run("sh -s", stdin=install_script(quiet).encode())
+    installed.install(Kit(keys=installed.kit.keys, sudo=False))
     log = installed.host.run("journalctl -t sudo -q --no-pager | wc -l")
     assert installed.look().listed["firewall:"] == "denied: nft"
     assert installed.host.run("journalctl -t sudo -q --no-pager | wc -l") == log  # it did not even ask
+    installed.install(installed.kit)
+    assert installed.look().listed["firewall:"] is None
 
 
 COMMANDS = [
@@ -223,6 +231,7 @@ def test_the_environment_is_not_the_clients(installed: Installed) -> None:
         )
         assert b"hostname/web-1" in done.stdout and b"./etc/hostname" in done.stdout, (name, done)
         assert b"uid=" not in done.stdout
+    installed.host.run("sed -i '$d' /etc/ssh/sshd_config; systemctl reload ssh; sleep 0.3")
 
 
 def test_sudo_allows_these_commands_and_no_other(installed: Installed) -> None:

@@ -93,6 +93,11 @@ fb_names() {
 
 # --- files, directories, links --------------------------------------------------------------------------------
 
+# fb_encoded ARGUMENT...: whether one of them is encoded; usually none is, and they are the paths already.
+fb_encoded() {
+    case $* in *\\*) ;; *) return 1 ;; esac
+}
+
 # fb_dirs DIRECTORY...: where symbolic links among the parents of declared paths lead; nothing for ordinary ones.
 fb_dirs() {
     for dir do
@@ -137,9 +142,7 @@ fb_failed() {
 
 fb_list() {
     fb_flavour || return 0
-    case $* in
-        *\\*) for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done ;;
-    esac
+    ! fb_encoded "$@" || for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
     fb_entries "$@"
     for path do
         shift
@@ -217,9 +220,13 @@ fb_closed() {
 # fb_hash PATH...: digests of regular files, then their entries again, so that a change meanwhile shows.
 fb_hash() {
     fb_flavour && fb_need sha256sum tr || return 0
-    for arg do
+    ! fb_encoded "$@" || for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
+    odd=
+    for path do
+        [ ! -L "$path" ] && [ -f "$path" ] && [ -r "$path" ] || { odd=1; break; }
+    done
+    [ -z "$odd" ] || for path do
         shift
-        fb_path "$arg"
         if [ -L "$path" ] || [ ! -f "$path" ]; then
             printf 'x/%s\0%s\0' "$path" changed # a FIFO or a device is never opened
         elif [ ! -r "$path" ]; then
@@ -251,7 +258,7 @@ fb_hash_odd() {
 
 # fb_acl PATH...: "getfacl" and what it shows of those that have an ACL; without it "ls" and their paths.
 fb_acl() {
-    for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
+    ! fb_encoded "$@" || for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
     if command -v getfacl >/dev/null 2>&1; then
         printf 'getfacl\0'
         # In a directory root the numbers have other names than here.
@@ -273,7 +280,7 @@ fb_acl() {
 # fb_caps PATH...: what getcap shows of those that have capabilities.
 fb_caps() {
     fb_need getcap || return 0
-    for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
+    ! fb_encoded "$@" || for arg do fb_path "$arg"; set -- "$@" "$path"; shift; done
     getcap "$@" 2>/dev/null
 }
 

@@ -4,13 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployments.collector.question import Observation
+from deployments.collector.reasons import OVER_LIMIT, reason
 from deployments.core.definition.model import DesiredManifest, DesiredResource, IgnoreRule
 from deployments.core.definition.sections import KIND_TO_SECTION
 from deployments.core.definition.settings import ignored_by
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Undeclared, Unknown
-from drift.core.verdict import Judgement, Verdict, judge
+from drift.core.verdict import OUT_OF_BAND, Judgement, Verdict, judge
 from drift.core.watched import FILE_KINDS, Watch, inside, is_whole, kind_of, optional_attributes, path_of
 from drift.core.watched_roots import MARK, RootWatch, mark_of
+
+MOST_DRIFTED = 1_000
+"""Entries below the watched roots of one host that differ. More is an accident, not somebody's edits."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,20 @@ def _judge_roots(
         judged[resource] = Judged(
             resource, judgement, before, before, live, attributes, watched=True, counted=counted
         )
-    return judged
+    drifted = [name for name, item in judged.items() if item.verdict in OUT_OF_BAND]
+    return judged if len(drifted) <= MOST_DRIFTED else judged | _too_many(judged, drifted, watch, still_open)
+
+
+def _too_many(
+    judged: Mapping[str, Judged], drifted: Iterable[str], watch: RootWatch, still_open: set[str]
+) -> dict[str, Judged]:
+    """What differs is unknown instead, but for what was found before; and so is each root, which counts for it."""
+    why = Judgement(Verdict.UNKNOWN, reason(OVER_LIMIT, f"more than {MOST_DRIFTED} entries differ"))
+    names = [name for name in drifted if name not in still_open]
+    roots = [judged[mark_of(root)] for root in watch.roots]
+    return {name: replace(judged[name], judgement=why, counted=False) for name in names} | {
+        item.resource: replace(item, judgement=why, live=Unknown(why.reason), counted=True) for item in roots
+    }
 
 
 def _with_agreed_secret(

@@ -322,3 +322,14 @@ def test_a_report_of_a_deployment_leaves_what_is_watched_as_it_was_agreed() -> N
 
 def test_a_root_is_named_as_people_say_it() -> None:
     assert is_whole("path:/etc") and str(title_of("path:/etc")) == "Everything below /etc"
+
+
+def test_more_changes_than_people_make_are_one_unknown_and_change_nothing() -> None:
+    _, base, _ = look(enrolled(AT_FIRST), WATCHING, {**AT_FIRST, CONF: file("b")})
+    unpacked = {f"file:/etc/tree/{number}": file() for number in range(1_001)}
+    states = {**AT_FIRST, CONF: file("b"), **unpacked}
+    told, after, judged = look(base, WATCHING, states, still_open=(CONF,))
+    assert told == {CONF: "drifted", "directory:/etc/nginx": "in sync", "path:/etc": "unknown"}
+    assert counts(judged)["unknown"] == 1 and after == base
+    some = dict([*states.items()][:900])
+    assert set(look(base, WATCHING, some)[0].values()) == {"drifted", "in sync"}

@@ -72,6 +72,9 @@ class Question:
     secret_contents: frozenset[str] = frozenset()
     """SHA-256 of contents that are declared and hold a secret: what has one of them is compared by a keyed digest."""
     roots: WatchedRoots = WatchedRoots()
+    roots: WatchedRoots = WatchedRoots()
+    packages: bool = False
+    """Whether to ask what packages shipped although nothing below a watched root moved."""
     watched: frozenset[str] = frozenset()
 
     @classmethod

@@ -108,8 +108,9 @@ def is_first_look(scene: Scene, path: str) -> bool:
 
 
 def asking_packages(scene: Scene) -> list[tuple[Ask, Callable[[Reply], None]]]:
-    """The question what packages shipped, where something below a root is not as agreed."""
-    return [(Ask("shipped"), _packages_taker(scene))] if scene.roots and _moved(scene) else []
+    """The question what packages shipped: where something below a root is not as agreed, or somebody wants to know."""
+    is_due = scene.question.packages or (bool(scene.roots) and _moved(scene))
+    return [(Ask("shipped"), _packages_taker(scene))] if is_due else []
 
 
 def _moved(scene: Scene) -> bool:

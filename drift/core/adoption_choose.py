@@ -15,7 +15,7 @@ from deployments.core.left_out_paths import covered_by, nobodys
 from deployments.core.states import Present, State, Unknown
 from drift.core.adoption import CONTENT, Content, LeftOut, Options, SeenHost, Text
 from drift.core.adoption_attributes import ONLY_SEEN, RULES, Fleet, is_meant
-from drift.core.adoption_paths import DPKG_STATUS, below, every_entry_counts
+from drift.core.adoption_paths import below, every_entry_counts
 from drift.core.adoption_values import fault_of, secret_name
 
 FILE_KINDS = ("file", "directory", "symlink")
@@ -58,8 +58,6 @@ def choose(hosts: Sequence[SeenHost], fixed: Fixed) -> Chosen:
         declared: dict[str, dict[str, Any]] = {}
         for resource, state in host.states.items():
             kind, _, key = resource.partition(":")
-            if key == DPKG_STATUS and not below(key, fixed.roots):
-                continue
             if resource in fixed.spoken[host.name] or (key[:1] == "/" and key in fixed.spoken[host.name]):
                 chosen.already += 1
                 continue

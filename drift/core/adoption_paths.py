@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 
 DEFAULT_ROOTS = ("/etc", "/usr/local/bin", "/usr/local/sbin")
-DPKG_STATUS = "/var/lib/dpkg/status"
 
 _EVERY_ENTRY_COUNTS = re.compile(
     r"(?:conf|sites|mods|modules)-enabled|conf\.d|[a-z0-9_-]+\.conf\.d|sysctl\.d|modprobe\.d|modules-load\.d|"

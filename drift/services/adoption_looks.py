@@ -20,8 +20,6 @@ from deployments.core.definition.model import Definition
 from deployments.core.states import Present, State, to_json
 from deployments.kinds.registry import LISTED
 from deployments.queries.definitions import definition_at, desired_for, head_revision
-from drift.core.adoption_paths import DPKG_STATUS
-from drift.core.adoption_shipped import conffiles, shipped_paths
 from drift.models import Adoption, AdoptionHost, AdoptionText
 from drift.scanner import HostResult, Target
 from drift.services.looking import looks
@@ -29,7 +27,6 @@ from inventory.models import Host
 from inventory.queries.hosts import host_view
 
 log = structlog.get_logger()
-STATUS = f"file:{DPKG_STATUS}"
 
 
 def adoption_limits() -> Limits:
@@ -60,11 +57,12 @@ def run_adopt_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
 
 def _target(host: Host, adoption: Adoption, definition: Definition) -> Target:
     question = Question(
-        {STATUS: None},
+        {},
         tuple(adoption.roots),
         secret_paths=definition.secret_paths,
         secret_files=frozenset(desired_for(definition, host_view(host)).secret_paths),
         watched=frozenset(kind.name for kind in LISTED),
+        packages=True,
     )
     return Target(host=host.name, question=question, wanted=_has_content, context=host.pk)
 
@@ -116,50 +114,23 @@ def _keep(
 
 
 def _what_was_seen(seen: Observation) -> dict[str, Any]:
-    states = {resource: to_json(state) for resource, state in seen.states.items() if resource != STATUS}
+    states = {resource: to_json(state) for resource, state in seen.states.items()}
     return {
         "states": states,
         "listed": dict(seen.listed),
         "redacted": {resource: count for resource, count in seen.redacted.items() if count},
         "withheld": dict(seen.withheld),
-        "shipped": _shipped(seen),
+        "shipped": sorted(seen.shipped or ()),
     }
-
-
-def _shipped(seen: Observation) -> list[str]:
-    status = _content_of(seen, seen.states.get(STATUS))
-    if status is None:
-        return []
-    contents = {
-        resource.partition(":")[2]: content
-        for resource, state in seen.states.items()
-        if resource.startswith("file:") and (content := _unredacted(seen, state)) is not None
-    }
-    return shipped_paths(conffiles(status.decode("utf-8", "replace")), contents)
-
-
-def _digest(state: State | None) -> str:
-    return str(state.data.get("sha256", "")) if isinstance(state, Present) else ""
-
-
-def _content_of(seen: Observation, state: State | None) -> bytes | None:
-    return seen.contents.get(_digest(state))
-
-
-def _unredacted(seen: Observation, state: State) -> bytes | None:
-    digest = _digest(state)
-    return None if seen.redactions.get(digest) else seen.contents.get(digest)
 
 
 def _texts(adoption: Adoption, seen: Observation) -> Iterable[AdoptionText]:
     """The texts of files; of those with secrets only that they have some."""
-    status = _digest(seen.states.get(STATUS))
     return [
         AdoptionText(
             adoption=adoption, digest=digest, text="" if secrets else content.decode(), secrets=secrets
         )
         for digest, content in sorted(seen.contents.items())
-        if digest != status
         for secrets in [seen.redactions.get(digest, 0)]
     ]
 

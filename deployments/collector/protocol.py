@@ -157,10 +157,10 @@ class Collection:
             redactions=found.redactions,
             withheld=found.withheld,
             listed=found.listed,
-            shipped=found.shipped,
-            packaged=found.packaged,
             implied=frozenset(found.implied),
             redacted=found.redacted,
+            shipped=found.shipped,
+            packaged=found.packaged,
             clock_offset=self._clock_offset,
             traces=self._traces,
             facts=self._facts,
@@ -192,10 +192,10 @@ def _merged(parts: Iterable[Findings]) -> Findings:
         whole.withheld |= part.withheld
         whole.listed |= part.listed
         whole.implied |= part.implied
-        if part.packaged is not None:
-            whole.shipped, whole.packaged = part.shipped, part.packaged
         whole.redacted |= part.redacted
         whole.problems += part.problems
+        if part.packaged is not None:
+            whole.shipped, whole.packaged = part.shipped, part.packaged
     return whole
 
 

@@ -71,11 +71,10 @@ class Question:
     """Paths that are secret besides, as they are: no patterns."""
     secret_contents: frozenset[str] = frozenset()
     """SHA-256 of contents that are declared and hold a secret: what has one of them is compared by a keyed digest."""
-    roots: WatchedRoots = WatchedRoots()
+    watched: frozenset[str] = frozenset()
     roots: WatchedRoots = WatchedRoots()
     packages: bool = False
     """Whether to ask what packages shipped although nothing below a watched root moved."""
-    watched: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, resources: Iterable[str], exhaustive: Iterable[str] = (), **rest: Any) -> "Question":
@@ -93,8 +92,8 @@ class Question:
             for name, wanted in manifest.resources.items()
         }
         secret_files = frozenset(manifest.secret_paths) | frozenset(rest.pop("secret_files", ()))
-        rest.setdefault("roots", WatchedRoots(tuple(manifest.roots), first=frozenset(manifest.roots)))
         rest.setdefault("watched", frozenset(manifest.watched))
+        rest.setdefault("roots", WatchedRoots(tuple(manifest.roots), first=frozenset(manifest.roots)))
         return cls(resources, tuple(manifest.exhaustive), secret_files=secret_files, **rest)
 
 
@@ -110,10 +109,10 @@ class Observation:
     `listed` per exhaustive directory, and per mount point below one: None when its listing is complete, else
     the reason why what is not listed there is unknown; per watched kind the same under its name with a colon
     ("package:"). `redacted` counts, by resource, what was taken out of a state because it looked like a secret:
+    such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
     Watched roots are in `listed` too, as are directories below one that could not be read. `shipped` are files there
     whose content is as their package brought it, `packaged` the paths that belong to packages; None where that was
     not asked, because nothing was new or different, or can't be told.
-    such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
     `traces` are of people at work there; None where they were not asked for. `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
     `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
     """
@@ -125,9 +124,9 @@ class Observation:
     withheld: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str | None] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
+    redacted: Mapping[str, int] = field(default_factory=dict)
     shipped: frozenset[str] | None = None
     packaged: frozenset[str] | None = None
-    redacted: Mapping[str, int] = field(default_factory=dict)
     clock_offset: float | None = None
     traces: Traces | None = None
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -20,13 +20,13 @@ from deployments.queries.definitions import repository
 from deployments.repository import CannotRebase, HeadMoved
 from deployments.services.definitions import CommitRequest, commit_to_definition, fetch_definition
 from drift.core.commit_message import Signature, clean_signature, commit_message
-from drift.core.proposals import Edits, Proposal, edits_from_json, fold_back_digest
-from drift.models import Decision
+from drift.core.proposals import Proposal, edits_from_json, fold_back_digest
+from drift.models import Decision, Finding
 from drift.services.agreed import agree_on_live
 from drift.services.decided import current_findings, move_findings
 from drift.services.decision_events import give_up, why_it_ended
-from drift.services.fold_ground import complete, joined_by, stand_on
-from drift.services.proposals import find_commit
+from drift.services.fold_ground import Ground, complete, joined_by, stand_on
+from drift.services.proposals import find_commit, prepare_fold_back
 
 MAX_ROUNDS = 10  # how often the head may move under our hands before the batch is given back
 
@@ -90,7 +90,6 @@ def _read(claim: Claim) -> Decision:
 def _request(decision: Decision, head: str) -> CommitRequest:
     """What to commit on top of `head`; raises NoLongerApproved."""
     approval = approval_of(decision)
-    edits = _edits_on(decision, head)
     findings = current_findings(decision, "approved")
     if len(findings) != decision.findings.count():
         moved = decision.findings.exclude(pk__in=[finding.pk for finding in findings])
@@ -98,7 +97,7 @@ def _request(decision: Decision, head: str) -> CommitRequest:
         raise NoLongerApproved(f"its findings have moved on: {said}")
     try:
         ground = stand_on(head, findings)
-        proposal = complete(ground, edits, layer=decision.layer, explanation=decision.explanation)
+        proposal = _on_head(decision, ground, findings)
     except (Conflict, Unprocessable) as error:
         raise NoLongerApproved(f"on the present head: {error.detail}") from error
     _compare(decision, approval, proposal, ground.fingerprints)
@@ -149,15 +148,34 @@ def approval_of(decision: Decision) -> Approval:
     return approval
 
 
-def _edits_on(decision: Decision, head: str) -> Edits:
-    """The approved edits as they are on their base, or rebased onto a head that moved."""
+def _on_head(decision: Decision, ground: Ground, findings: Sequence[Finding]) -> Proposal:
+    """The approved edits as they are on their base, or rebased onto a head that moved.
+
+    Where the text moved too close to them (somebody else declared the next thing in the same file), the findings are
+    placed anew at the same layer. Whether that is still what was approved, line by line and host by host, is for
+    `_compare`.
+    """
     edits = edits_from_json(decision.edits)
-    if head == decision.base_revision:
-        return edits
-    try:
-        return repository().rebase(decision.base_revision, edits, head)
-    except CannotRebase as error:
-        raise NoLongerApproved(f"the definition moved to {head[:12]}, and {error}") from error
+    if ground.revision != decision.base_revision:
+        try:
+            edits = repository().rebase(decision.base_revision, edits, ground.revision)
+        except CannotRebase as error:
+            moved = NoLongerApproved(f"the definition moved to {ground.revision[:12]}, and {error}")
+            if not decision.layer:
+                raise moved from error
+            try:
+                anew = prepare_fold_back(findings=findings, layer=decision.layer)
+            except (Conflict, Unprocessable):
+                raise moved from error
+            if anew.base_revision != ground.revision:
+                raise HeadMoved(ground.revision, anew.base_revision) from error
+            missed = decision.effect.get("missed", [])
+            if decision.change.digest != fold_back_digest(
+                effect_digest=anew.effect_digest, fingerprints=ground.fingerprints, missed=missed
+            ):
+                raise moved from error
+            return anew
+    return complete(ground, edits, layer=decision.layer, explanation=decision.explanation)
 
 
 def _signature(approval: Approval) -> Signature:

@@ -86,6 +86,20 @@ def test_a_conflicting_edit_voids_the_approval_and_says_where(fleet: GitFleet, f
     assert jobs(decision) == [("fold-back", "done")]
 
 
+def test_two_that_say_the_next_thing_in_the_same_file_are_both_carried_out(fleet: GitFleet) -> None:
+    """Both begin the host's own layer: as text they meet, line by line and host by host each is what was approved."""
+    limit = fixed_by_hand(fleet, "web-1")
+    motd = fixed_by_hand(fleet, "web-1", path="/etc/motd", old="hello", new="keep out")
+    issue = fixed_by_hand(fleet, "web-1", path="/etc/issue", old="two", new="2")
+    decisions = [fold(motd, layer="hosts/web-1"), fold(issue, layer="hosts/web-1"), fold(limit)]
+    for decision in decisions:
+        approve(decision)
+    carry_out()
+    assert [now_is(decision)[:2] for decision in decisions] == [("completed", ["committed"])] * 3
+    said = fleet.repository.text("hosts/web-1/resources.yaml")
+    assert "/etc/motd" in said and "/etc/issue" in said
+
+
 def test_a_rebase_that_is_clean_as_text_but_means_something_else_voids_the_approval(
     fleet: GitFleet, finding: Finding
 ) -> None:

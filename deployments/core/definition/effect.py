@@ -14,7 +14,14 @@ from jinja2 import TemplateSyntaxError
 from deployments.core.content_digests import is_masked
 from deployments.core.definition.layout import split_layer
 from deployments.core.definition.merge import layers_for, merge
-from deployments.core.definition.model import FILES, Attribute, Definition, Merged, MergedResource
+from deployments.core.definition.model import (
+    FILES,
+    RESOURCES_FILE,
+    Attribute,
+    Definition,
+    Merged,
+    MergedResource,
+)
 from deployments.core.definition.parse import TEMPLATES
 from deployments.core.definition.patches import Edits, changed_lines
 from deployments.core.definition.placement_model import is_watched, undeclared_state
@@ -36,6 +43,7 @@ from inventory.core.host_view import HostView
 CHANGED, ALREADY, CONFLICT = "changed", "already right", "in conflict"
 UNMANAGED, UNKNOWN = "no longer managed", "unknown"
 
+_HEADING = re.compile(r"(?:[a-z_]+:)?\s*")
 _COMPUTED_INCLUDE = re.compile(rb"\{%[-+]?\s*(?:include|import|extends|from)\s+[^'\"\s\[(]")
 
 
@@ -95,9 +103,10 @@ def effect(
 def effect_digest(files: Mapping[str, bytes], edits: Edits, change: Effect) -> str:
     """SHA-256 (hex) of what an approval is about: the lines taken out and put in, and for every host and resource
     the desired state before and after. Line numbers, context and live states are not in it, so that a rebase
-    which changes none of this keeps the approval.
+    which changes none of this keeps the approval. Nor are the headings of sections and that a resources.yaml is new:
+    whoever comes first writes them, and what stands below them is bound by its effect.
     """
-    lines = [list(line) for line in changed_lines(files, edits)]
+    lines = [list(line) for line in changed_lines(files, edits) if not _says_nothing(*line)]
     states = [
         [item.host, item.resource, digest(item.before), digest(item.after)] for item in change.resources
     ]
@@ -111,6 +120,10 @@ class _Said:
     state: State
     compared: frozenset[str] = frozenset()
     watched: bool = False
+
+
+def _says_nothing(path: str, sign: str, line: str) -> bool:
+    return path.endswith(f"/{RESOURCES_FILE}") and (line == "(file)" or _HEADING.fullmatch(line) is not None)
 
 
 def _judged(host: str, resource: str, was: _Said, becomes: _Said, live: State | None) -> ResourceEffect:

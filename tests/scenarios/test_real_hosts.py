@@ -1,0 +1,165 @@
+"""Eight real Debian hosts over the REST API: adopt → in sync → an outage by hand → one finding each → folded → proven.
+
+What is done there by hand, and what has to come of it, is in `outage.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from django.conf import settings
+
+from common import clock
+from deployments.core.starter import STARTER
+from deployments.repository import DefinitionRepository
+from tests.factories import token
+from tests.hosts.fleet import RealFleet
+from tests.scenarios.outage import FIXES, HOSTS, Fix, break_things, build
+from tests.scenarios.stack import Stack, wait_until
+from tests.scenarios.test_rest_loop import ok, refused, results, scan
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("definition_path")]
+
+PEOPLE = (("ana", "ops"), ("ben", "release-manager"), ("cy", "admin"))
+
+
+def test_an_outage_on_eight_real_hosts_is_adopted_found_folded_back_and_proven(
+    real_fleet: Callable[..., RealFleet], stack: Stack
+) -> None:
+    fleet = real_fleet(*HOSTS)
+    build(fleet.machines)
+    ana, ben, cy = begin(stack)
+    fleet.register_over_rest(cy)
+
+    adopt(ana, ben)
+    in_sync = look(ana)["counts"]
+    assert (in_sync["hosts"]["ok"], in_sync["hosts"]["total"]) == (len(HOSTS), len(HOSTS)), in_sync
+    assert {k: v for k, v in in_sync["resources"].items() if v} == {
+        "in sync": in_sync["resources"]["in sync"]
+    }
+
+    break_things(fleet.machines)
+    look(ana)
+    found = findings_by_fix(ana)
+    for fix in FIXES:
+        check_states(ana, found[fix], fix)
+        check_person(ana, found[fix], fix)
+
+    for fix in FIXES:
+        fold_back(ana, ben, found[fix], fix)
+    wait_until(
+        lambda: all(state(ana, reference) in ("committed", "proven") for reference in found.values()),
+        seconds=180,
+        what="the last commit",
+    )
+    look(ana)
+    assert {fix.resource: name for fix in FIXES if (name := state(ana, found[fix])) != "proven"} == {}
+
+
+def begin(stack: Stack) -> tuple[httpx.Client, httpx.Client, httpx.Client]:
+    """A new installation, with its three people."""
+    DefinitionRepository.create(
+        settings.DEFINITION_PATH,
+        files=STARTER,
+        author=("Cy", "cy@shop.example"),
+        message="Begin\n",
+        when=clock.now(),
+    )
+    stack.start()
+    ana, ben, cy = (stack.client(token(name, name=f"{name}-test", role=role)[1]) for name, role in PEOPLE)
+    return ana, ben, cy
+
+
+def adopt(ana: httpx.Client, ben: httpx.Client) -> dict[str, Any]:
+    """Ana has the definition written from what is live; Ben reads it, and merges it."""
+    begun = ana.post("/definition/adopt/", json={"hosts": "*"})
+    assert begun.status_code == 202, begun.text
+    url = f"/definition/adopt/{begun.json()['reference']}/"
+    planned = wait_until(lambda: in_state(ana, url, "planned"), what="the plan")
+    assert planned["hosts"]["seen"] == planned["hosts"]["render_to_live"] == len(HOSTS)
+    ok(ana.post(f"{url}commit/", json={"reason": "What we have, as it is.", "digest": planned["digest"]}))
+    proposed = wait_until(
+        lambda: (now := in_state(ana, url, "proposed")) and now["commit"] and now, what="the branch"
+    )
+    merge = {"digest": proposed["digest"]}
+    assert refused(ana.post(f"{url}merge/", json=merge)) == 403
+    ok(ben.post(f"{url}merge/", json=merge))
+    return wait_until(lambda: in_state(ana, url, "merged"), what="the merge")
+
+
+def look(ana: httpx.Client) -> dict[str, Any]:
+    """Look at all hosts, until nobody else's look at one of them came in between: each commit has its own hosts looked at."""
+    while (report := scan(ana, "*"))["counts"]["hosts"].get("overtaken"):
+        pass
+    return report
+
+
+def in_state(client: httpx.Client, url: str, state: str) -> dict[str, Any] | None:
+    found = ok(client.get(url))
+    assert found["state"] != "failed", found["problem"]
+    return found if found["state"] == state else None
+
+
+def findings_by_fix(ana: httpx.Client) -> Mapping[Fix, str]:
+    """The finding of each fix, by its reference; every finding belongs to one, and every fix has one."""
+    found: dict[Fix, str] = {}
+    for finding in results(ana.get("/findings/?state=open&limit=200")):
+        hosts = sorted(o["host"] for o in results(ana.get(f"/findings/{finding['reference']}/occurrences/")))
+        told = f"{finding['resource']} on {hosts}: {finding['summary']}"
+        fix = next((f for f in FIXES if f.resource == finding["resource"] and sorted(f.hosts) == hosts), None)
+        assert fix is not None, f"nobody did this: {told}"
+        assert fix not in found, f"found twice: {told}"
+        found[fix] = finding["reference"]
+    assert [fix for fix in FIXES if fix not in found] == []
+    return found
+
+
+def check_states(ana: httpx.Client, finding: str, fix: Fix) -> None:
+    """On each host base and head are what was adopted, and live is what was done."""
+    for one in results(ana.get(f"/findings/{finding}/occurrences/")):
+        assert one["verdict"] == "drifted", (fix.resource, one)
+        live = one["live"]
+        if fix.absent:
+            assert live == {"value": "absent"}, (fix.resource, live)
+        else:
+            assert live["value"] == "present", (fix.resource, live)
+            assert fix.live.items() <= live["data"].items(), (fix.resource, live)
+        assert one["base"] != live and one["head"] != live, (fix.resource, one)
+
+
+def check_person(ana: httpx.Client, finding: str, fix: Fix) -> None:
+    """The right person, or an honest unknown."""
+    who = ok(ana.get(f"/findings/{finding}/"))["attribution"]
+    assert who["hosts_asked"] == len(fix.hosts), (fix.resource, who)
+    if fix.login is None:
+        assert who["is_unknown"], (fix.resource, who)
+        return
+    first = who["candidates"][0]
+    assert (first["login"], first["confidence"], first["hosts"]) == (fix.login, "high", len(fix.hosts)), (
+        fix.resource,
+        who,
+    )
+    assert first["person"]["username"] == fix.login
+
+
+def fold_back(ana: httpx.Client, ben: httpx.Client, finding: str, fix: Fix) -> None:
+    """Ana proposes a place: for several hosts the one that is advised, for a single one its own layer. Ben approves."""
+    ways = ok(ana.get(f"/findings/{finding}/placements/"))["placements"]
+    safe = [way for way in ways if way["safe"]]
+    assert safe, (finding, ways)
+    if len(fix.hosts) == 1:
+        safe = [way for way in safe if way["layer"] == f"hosts/{fix.hosts[0]}"] or safe
+    body = {
+        "kind": "fold-back",
+        "findings": [finding],
+        "layer": safe[0]["layer"],
+        "reason": "It was right.",
+    }
+    decision = ok(ana.post("/decisions/", json=body))
+    approval = {"verdict": "approve", "digest": decision["change"]["digest"]}
+    ok(ben.post(f"/changes/{decision['change']['reference']}/approvals/", json=approval))
+
+
+def state(client: httpx.Client, finding: str) -> str:
+    return str(ok(client.get(f"/findings/{finding}/"))["state"])

@@ -43,7 +43,8 @@ def build(machines: Mapping[str, Machine]) -> None:
 class Fix:
     """`done` is run on each of `hosts` by `login`, by SSH and sudo; `quietly` as root, without a trace of anybody.
 
-    `resource` is what the one finding is about; `live` what its live state must hold.
+    `resource` is what the one finding is about; `live` what its live state must hold. `shut` is what only root may
+    read: who looks as anybody else can't say.
     """
 
     resource: str
@@ -52,6 +53,7 @@ class Fix:
     done: str
     live: Mapping[str, object] = field(default_factory=dict, hash=False)
     absent: bool = False
+    shut: bool = False
 
 
 FIXES = (
@@ -84,6 +86,7 @@ FIXES = (
             (name,),
             "ben",
             f"sudo sed -i 's/pool = 10/pool = {size}/' /etc/shop/shop.conf",
+            shut=True,
         )
         for name, size in (("web-1", 20), ("web-2", 40), ("db-1", 80))
     ),
@@ -126,6 +129,7 @@ FIXES = (
         None,
         "chmod 0600 /etc/shop/identity.conf",
         {"mode": "0600"},
+        shut=True,
     ),
 )
 

@@ -3,7 +3,9 @@
 What is done there by hand, and what has to come of it, is in `outage.py`.
 """
 
-from collections.abc import Callable, Mapping
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from common import clock
+from deployments.collector.kit import Kit, install_script
 from deployments.core.starter import STARTER
 from deployments.repository import DefinitionRepository
 from tests.factories import token
@@ -21,6 +24,7 @@ from tests.scenarios.test_rest_loop import ok, refused, results, scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("definition_path")]
 
+ACCOUNT = "foldback-scan"
 PEOPLE = (("ana", "ops"), ("ben", "release-manager"), ("cy", "admin"))
 
 
@@ -31,30 +35,39 @@ def test_an_outage_on_eight_real_hosts_is_adopted_found_folded_back_and_proven(
     build(fleet.machines)
     ana, ben, cy = begin(stack)
     fleet.register_over_rest(cy)
-
     adopt(ana, ben)
     in_sync = look(ana)["counts"]
-    assert (in_sync["hosts"]["ok"], in_sync["hosts"]["total"]) == (len(HOSTS), len(HOSTS)), in_sync
+    assert in_sync["hosts"]["ok"] == len(HOSTS), in_sync
     assert {k: v for k, v in in_sync["resources"].items() if v} == {
         "in sync": in_sync["resources"]["in sync"]
     }
 
     break_things(fleet.machines)
     look(ana)
-    found = findings_by_fix(ana)
-    for fix in FIXES:
-        check_states(ana, found[fix], fix)
-        check_person(ana, found[fix], fix)
+    fold_all_back(ana, ben, findings_by_fix(ana, FIXES))
 
-    for fix in FIXES:
-        fold_back(ana, ben, found[fix], fix)
-    wait_until(
-        lambda: all(state(ana, reference) in ("committed", "proven") for reference in found.values()),
-        seconds=180,
-        what="the last commit",
-    )
-    look(ana)
-    assert {fix.resource: name for fix in FIXES if (name := state(ana, found[fix])) != "proven"} == {}
+
+def test_an_account_that_can_only_answer_questions_finds_all_but_what_it_may_not_read(
+    real_fleet: Callable[..., RealFleet], stack: Stack, tmp_path: Path
+) -> None:
+    """The same with the scanning account: what is shut to it is unknown, and never clean or drift."""
+    fleet = real_fleet(*HOSTS)
+    build(fleet.machines)
+    key = tmp_path / "scan_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    kit = install_script(Kit(keys=(key.with_suffix(".pub").read_text(),))).encode()
+    for machine in fleet.machines.values():
+        machine.run("sh -s", stdin=kit)
+    ana, ben, cy = begin(stack)
+    fleet.register_over_rest(cy, user=ACCOUNT, key=key.read_text())
+    adopt(ana, ben)
+    before = look(ana)["counts"]["resources"]
+    assert before["drifted"] == before["conflict"] == before["pending"] == 0 < before["unknown"], before
+
+    break_things(fleet.machines)
+    after = look(ana)["counts"]["resources"]
+    assert after["unknown"] >= before["unknown"]
+    fold_all_back(ana, ben, findings_by_fix(ana, [fix for fix in FIXES if not fix.shut]))
 
 
 def begin(stack: Stack) -> tuple[httpx.Client, httpx.Client, httpx.Client]:
@@ -101,17 +114,21 @@ def in_state(client: httpx.Client, url: str, state: str) -> dict[str, Any] | Non
     return found if found["state"] == state else None
 
 
-def findings_by_fix(ana: httpx.Client) -> Mapping[Fix, str]:
-    """The finding of each fix, by its reference; every finding belongs to one, and every fix has one."""
+def findings_by_fix(ana: httpx.Client, fixes: Sequence[Fix]) -> Mapping[Fix, str]:
+    """The finding of each fix, by its reference: every finding belongs to one, every fix has one, and each says what it
+    was and who."""
     found: dict[Fix, str] = {}
     for finding in results(ana.get("/findings/?state=open&limit=200")):
         hosts = sorted(o["host"] for o in results(ana.get(f"/findings/{finding['reference']}/occurrences/")))
         told = f"{finding['resource']} on {hosts}: {finding['summary']}"
-        fix = next((f for f in FIXES if f.resource == finding["resource"] and sorted(f.hosts) == hosts), None)
+        fix = next((f for f in fixes if f.resource == finding["resource"] and sorted(f.hosts) == hosts), None)
         assert fix is not None, f"nobody did this: {told}"
         assert fix not in found, f"found twice: {told}"
         found[fix] = finding["reference"]
-    assert [fix for fix in FIXES if fix not in found] == []
+    assert [fix for fix in fixes if fix not in found] == []
+    for fix, reference in found.items():
+        check_states(ana, reference, fix)
+        check_person(ana, reference, fix)
     return found
 
 
@@ -141,6 +158,19 @@ def check_person(ana: httpx.Client, finding: str, fix: Fix) -> None:
         who,
     )
     assert first["person"]["username"] == fix.login
+
+
+def fold_all_back(ana: httpx.Client, ben: httpx.Client, found: Mapping[Fix, str]) -> None:
+    """Every finding, until each is proven."""
+    for fix, reference in found.items():
+        fold_back(ana, ben, reference, fix)
+    wait_until(
+        lambda: all(state(ana, reference) in ("committed", "proven") for reference in found.values()),
+        seconds=180,
+        what="the last commit",
+    )
+    look(ana)
+    assert {fix.resource: name for fix in found if (name := state(ana, found[fix])) != "proven"} == {}
 
 
 def fold_back(ana: httpx.Client, ben: httpx.Client, finding: str, fix: Fix) -> None:

@@ -2,6 +2,8 @@
 
 from deployments.collector.reasons import printable
 
+LATEST = 2.0**33
+"""Seconds since 1970, in the 23rd century: a clock beyond it is no clock, and its times are no dates."""
 _OS_FACTS = {"ID": "os_id", "VERSION_ID": "os_version", "PRETTY_NAME": "os_name"}
 
 
@@ -25,7 +27,7 @@ def parse_clock(body: bytes) -> float | None:
     for text in body.split(b"\0"):
         if text.startswith(b"clock/"):
             whole, _, fraction = text[len(b"clock/") :].partition(b".")
-            if not whole.isdigit() or len(whole) > 12:
+            if not whole.isdigit() or len(whole) > 12 or float(whole) > LATEST:
                 return None
             return float(whole) + (float(b"0." + fraction) if fraction.isdigit() else 0.5)
     return None

@@ -1,5 +1,8 @@
 """Asks a host for traces, after everything else, and only where something moved: it costs one more round trip."""
 
+import re
+
+from deployments.collector.facts import LATEST
 from deployments.collector.wire import Ask, Reply
 from deployments.traces.audit import parse_accounting, parse_audit_log
 from deployments.traces.auth_log import parse_auth_log, parse_journal
@@ -28,6 +31,7 @@ PARSERS: dict[str, Parser] = {
     "apk.log": parse_apk_log,
 }
 _WITH_NAMES = {"audit": parse_audit_log, "pacct": parse_accounting}
+_NUMBER, _ZONE = re.compile(r"[0-9]{1,12}"), re.compile(r"[01][0-9][0-5][0-9]")
 _BRIEF = 60.0
 """Seconds. A look lasts no longer; a person who logs in stays longer, or runs something that sudo logs."""
 
@@ -45,14 +49,20 @@ def parse_traces(reply: Reply, clock_offset: float | None = None) -> Traces:
     found: list[Trace] = []
     sources: dict[str, str] = {}
     for name, content in pairs.items():
-        if name.startswith("x/"):
-            sources[name.removeprefix("x/")[:20]] = "denied"
-        elif name in PARSERS:
-            found += PARSERS[name](content, clock)
-            sources[name] = "read"
-        elif name in _WITH_NAMES:
-            found += _WITH_NAMES[name](content, clock, names)
-            sources[name] = "read"
+        source = name.removeprefix("x/")
+        if source not in PARSERS and source not in _WITH_NAMES:
+            continue  # no log that the verb reads: a host may send as many names as it likes
+        if name != source:
+            sources[source] = "denied"
+        else:
+            try:
+                if name in PARSERS:
+                    found += PARSERS[name](content, clock)
+                else:
+                    found += _WITH_NAMES[name](content, clock, names)
+                sources[name] = "read"
+            except (ValueError, OverflowError):  # a log that makes its parser stumble says nothing
+                sources[name] = "garbled"
     login, _, connection = pairs.get("self", "").partition(" ")
     kept = [trace for trace in found if not _is_ours(trace, login, connection.partition(" ")[0], clock)]
     return Traces(tuple(kept), sources, clock_offset)
@@ -60,11 +70,11 @@ def parse_traces(reply: Reply, clock_offset: float | None = None) -> Traces:
 
 def _clock(text: str) -> HostClock | None:
     seconds, _, zone = text.partition(" ")
-    if not seconds.isdigit() or len(seconds) > 12:
+    if not _NUMBER.fullmatch(seconds) or float(seconds) > LATEST:
         return None
     sign = -1 if zone.startswith("-") else 1
     digits = zone[1:]
-    east = int(digits[:2]) * 3600 + int(digits[2:]) * 60 if len(digits) == 4 and digits.isdigit() else 0
+    east = int(digits[:2]) * 3600 + int(digits[2:]) * 60 if _ZONE.fullmatch(digits) else 0
     return HostClock(float(seconds), sign * east)
 
 

@@ -175,6 +175,14 @@ def test_anything_else_voids_it() -> None:
     assert digest_of(shadowed, edits) != first, "the same lines, but one host is not reached any more"
 
 
+def test_a_file_of_a_host_that_is_called_like_one_of_ours_is_bound_line_by_line() -> None:
+    path = "roles/web/files/srv/app/resources.yaml"
+    digests = {digest_of(FILES, {path: text}, hosts=()) for text in (b"admins:\n", b"guests:\n", b"\n")}
+    assert len(digests) == 3
+    ours = "roles/new/resources.yaml"
+    assert digest_of(FILES, {ours: b"users:\n"}, hosts=()) == digest_of(FILES, {ours: b"\n"}, hosts=())
+
+
 def test_a_patch_names_new_deleted_binary_and_unended_files() -> None:
     files = {"a": b"one\ntwo\n", "b": b"x", "c": b"\0", "e": b"same\n"}
     edits = {"a": b"one\n2", "b": None, "c": b"\0\1", 'd"q': b"new\n", "e": b"same\n", "f": b""}

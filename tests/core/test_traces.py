@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployments.collector.facts import parse_clock
 from deployments.collector.wire import Reply
 from deployments.traces.audit import parse_accounting, parse_audit_log
 from deployments.traces.auth_log import parse_auth_log, parse_journal
@@ -160,6 +161,13 @@ def test_what_may_not_be_read_is_said() -> None:
     assert len(traces.traces) == 2
 
 
+def test_a_host_can_neither_name_sources_nor_set_a_time_that_is_none() -> None:
+    traces = parse_traces(answer(now="1763885000 +0000", x__bomb="", bomb="x", x__audit=""))
+    assert traces.sources == {"audit": "denied"}
+    assert parse_clock(b"clock/1763885000.5\0") == 1763885000.5
+    assert parse_clock(b"clock/999999999999.5\0") is None
+
+
 def test_a_look_of_our_own_is_nobody() -> None:
     log = (
         "1763884000.1 web-1 sshd[1]: Accepted publickey for root from 192.0.2.1 port 1 ssh2: X\n"
@@ -173,7 +181,16 @@ def test_a_look_of_our_own_is_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(b"half", "truncated"), Reply(b""), Reply(b"now\0soon\0"), Reply(b"\xff\0\0")]
+    "reply",
+    [
+        Reply(b"half", "truncated"),
+        Reply(b""),
+        Reply(b"now\0soon\0"),
+        Reply(b"\xff\0\0"),
+        Reply("now\0²\0".encode()),
+        Reply("now\x001763885000 +²²²²\0auth.log\0Nov 23 07:45:56 h sshd[1]: x\n\0".encode()),
+        Reply(b"now\x00999999999999 +0000\0auth.log\0Nov 23 07:45:56 h sshd[1]: x\n\0"),
+    ],
 )
 def test_an_answer_that_is_none_says_nobody(reply: Reply) -> None:
     assert parse_traces(reply).traces == ()

@@ -123,7 +123,10 @@ class _Said:
 
 
 def _says_nothing(path: str, sign: str, line: str) -> bool:
-    return path.endswith(f"/{RESOURCES_FILE}") and (line == "(file)" or _HEADING.fullmatch(line) is not None)
+    place = split_layer(path)
+    if place is None or place[1] != RESOURCES_FILE:
+        return False  # a host's own file may have that name, and each of its lines counts
+    return line == "(file)" or _HEADING.fullmatch(line) is not None
 
 
 def _judged(host: str, resource: str, was: _Said, becomes: _Said, live: State | None) -> ResourceEffect:

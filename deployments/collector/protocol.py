@@ -159,6 +159,7 @@ class Collection:
             listed=found.listed,
             implied=frozenset(found.implied),
             redacted=found.redacted,
+            unseen=found.unseen,
             shipped=found.shipped,
             packaged=found.packaged,
             clock_offset=self._clock_offset,
@@ -193,6 +194,7 @@ def _merged(parts: Iterable[Findings]) -> Findings:
         whole.listed |= part.listed
         whole.implied |= part.implied
         whole.redacted |= part.redacted
+        whole.unseen |= part.unseen
         whole.problems += part.problems
         if part.packaged is not None:
             whole.shipped, whole.packaged = part.shipped, part.packaged

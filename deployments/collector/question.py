@@ -110,6 +110,8 @@ class Observation:
     the reason why what is not listed there is unknown; per watched kind the same under its name with a colon
     ("package:"). `redacted` counts, by resource, what was taken out of a state because it looked like a secret:
     such a state is compared, and never folded back. `implied` are undeclared directories that hold declared resources.
+    `unseen` are attributes of files and directories that no tool of the host tells ("acl", "capabilities"), with the
+    reason: a state without one says nothing of it.
     Watched roots are in `listed` too, as are directories below one that could not be read. `shipped` are files there
     whose content is as their package brought it, `packaged` the paths that belong to packages; None where that was
     not asked, because nothing was new or different, or can't be told.
@@ -125,6 +127,7 @@ class Observation:
     listed: Mapping[str, str | None] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
     redacted: Mapping[str, int] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
     shipped: frozenset[str] | None = None
     packaged: frozenset[str] | None = None
     clock_offset: float | None = None

@@ -25,6 +25,7 @@ class Findings:
     listed: dict[str, str | None] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
     redacted: dict[str, int] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
     shipped: frozenset[str] | None = None
     packaged: frozenset[str] | None = None
     problems: list[str] = field(default_factory=list)

@@ -65,7 +65,7 @@ def _acl_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
 
     def take(reply: Reply) -> None:
         if reply.failure:
-            _unasked(scene, asked, "ACLs", reply.failure)
+            _unasked(scene, asked, "acl", "ACLs", reply.failure)
             return
         tool, _, rest = reply.body.partition(b"\0")
         try:
@@ -89,7 +89,7 @@ def _capabilities_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], Non
 
     def take(reply: Reply) -> None:
         if reply.failure:
-            _unasked(scene, asked, "capabilities", reply.failure)
+            _unasked(scene, asked, "capabilities", "capabilities", reply.failure)
             return
         text = reply.body.decode("utf-8", "surrogateescape")
         for line in filter(None, text.split("\n")):
@@ -112,11 +112,12 @@ def _split_capabilities(line: str, by_name: Mapping[str, str]) -> tuple[str, str
     return "", ""
 
 
-def _unasked(scene: Scene, asked: list[str], what: str, failure: str) -> None:
+def _unasked(scene: Scene, asked: list[str], attribute: str, what: str, failure: str) -> None:
     if code_of(failure) not in _NO_TOOL:
         scene.unproven |= dict.fromkeys(asked, failure)
-    elif (problem := f"{what} are not seen: {failure}") not in scene.found.problems:
-        scene.found.problems.append(problem)
+    elif attribute not in scene.found.unseen:
+        scene.found.unseen[attribute] = failure
+        scene.found.problems.append(f"{what} are not seen: {failure}")
     _settle(scene, asked)
 
 

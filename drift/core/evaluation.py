@@ -49,13 +49,14 @@ def evaluate(
     observation: Observation,
     ignore: Iterable[IgnoreRule] = (),
     still_open: Iterable[str] = (),
+    found: Mapping[str, State] | None = None,
 ) -> list[Judged]:
     """Judge every declared resource, every undeclared entry of an exhaustive directory, a watched kind or a watched
     root, and `still_open`.
 
     `base` is None before the host's first look: base is then the head (enrolment), and of watched kinds what is
     there. `still_open` are resources with an open occurrence on this host, so that one that is no longer declared
-    or no longer there is judged too. In order of resource id; a watched kind as a whole comes before its entries.
+    or no longer there is judged too; `found` are their states when they were last seen. In order of resource id; a watched kind as a whole comes before its entries.
     """
     rules = tuple(ignore)
     watch = Watch(base, desired, observation)
@@ -83,7 +84,28 @@ def evaluate(
         elif resource in still_open:
             # The path is declared as another kind now, and judged under that id.
             judged[resource] = _no_verdict(resource, observation.state_of(resource))
+    if observation.unseen:
+        judged |= _with_unseen(judged, observation.unseen, found or {})
     return [_with_rule(judged[resource], rules) for resource in sorted(judged)]
+
+
+def _with_unseen(
+    judged: Mapping[str, Judged], unseen: Mapping[str, str], found: Mapping[str, State]
+) -> dict[str, Judged]:
+    """What can't be judged because no tool of the host tells of an attribute that was there, or should be."""
+    result = {}
+    for resource, item in judged.items():
+        if kind_of(resource) not in FILE_KINDS or not isinstance(item.live, Present):
+            continue
+        agreed = _attributes(item.base, item.head) & item.attributes
+        for name in (agreed | _attributes(found.get(resource))) & unseen.keys() - item.live.data.keys():
+            why = unseen[name]
+            result[resource] = replace(item, judgement=Judgement(Verdict.UNKNOWN, why), live=Unknown(why))
+    return result
+
+
+def _attributes(*states: State | None) -> set[str]:
+    return {name for state in states if isinstance(state, Present) for name in state.data}
 
 
 def _judge_declared(

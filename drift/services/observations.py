@@ -14,7 +14,7 @@ from deployments.collector import reasons
 from deployments.collector.question import Observation
 from deployments.core.content_digests import in_the_same_form
 from deployments.core.definition.model import Definition, DesiredManifest
-from deployments.core.states import State
+from deployments.core.states import State, from_json
 from deployments.models import Deployment
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.host_key import RESOURCE as HOST_KEY
@@ -137,17 +137,18 @@ def _not_used(look: Look, reason: str, detail: str) -> Look:
 
 def _record_observation(host: Host, state: HostState, look: Look, against: Against) -> list[Judged]:
     base = _agreed(load_states(state.base), look)
-    still_open = (
+    found = dict(
         Occurrence.objects.filter(host=look.host, ended_at=None)
         .exclude(finding__resource=HOST_KEY)  # seen by connecting, not by looking
-        .values_list("finding__resource", flat=True)
+        .values_list("finding__resource", "live")
     )
     judged = evaluate(
         base=base,
         desired=against.desired,
         observation=look.observation,
         ignore=against.definition.ignore,
-        still_open=list(still_open),
+        still_open=found,
+        found={resource: from_json(live) for resource, live in found.items()},
     )
     texts = {digest: content.decode() for digest, content in look.observation.contents.items()}
     store_texts(texts, look.observation.redactions)
@@ -161,9 +162,7 @@ def _record_observation(host: Host, state: HostState, look: Look, against: Again
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
     _replace_verdicts(look, judged)
     key = judge_key_of(look, seen_before=True)
-    update_findings(
-        look=look, against=against, judged=[*judged, key] if key else judged, before_at=before_at
-    )
+    update_findings(look=look, against=against, judged=[*judged, key] if key else judged, before_at=before_at)
     facts = {**host.facts, **look.observation.facts}
     if facts != host.facts:
         Host.objects.filter(pk=host.pk).update(facts=facts)

@@ -333,3 +333,36 @@ def test_more_changes_than_people_make_are_one_unknown_and_change_nothing() -> N
     assert counts(judged)["unknown"] == 1 and after == base
     some = dict([*states.items()][:900])
     assert set(look(base, WATCHING, some)[0].values()) == {"drifted", "in sync"}
+
+
+@pytest.mark.parametrize("attribute", ["capabilities", "acl"])
+def test_without_the_tool_that_tells_an_attribute_what_had_it_is_unknown_and_nothing_ends(
+    attribute: str,
+) -> None:
+    rights = {"capabilities": "cap_net_raw=ep"} if attribute == "capabilities" else {"acl": ["user:ana:r--"]}
+    had, plain = file(**rights), file()
+    base: Base = {
+        "path:/etc": Present({}),
+        "file:/etc/had": had,
+        "file:/etc/plain": plain,
+        "file:/etc/now": plain,
+    }
+    observation = Observation(
+        states={"file:/etc/had": plain, "file:/etc/plain": plain, "file:/etc/now": plain},
+        listed={"/etc": None},
+        unseen={attribute: "tool missing: x"},
+    )
+    judged = evaluate(
+        base=base,
+        desired=WATCHING,
+        observation=observation,
+        still_open=["file:/etc/now"],
+        found={"file:/etc/now": had},
+    )
+    said = {item.resource: (item.verdict.value, item.judgement.reason) for item in judged}
+    assert said["file:/etc/had"] == ("unknown", "tool missing: x"), (
+        "it is not taken away because nobody tells"
+    )
+    assert said["file:/etc/now"] == ("unknown", "tool missing: x"), "it is not put back because nobody tells"
+    assert said["file:/etc/plain"][0] == "in sync"
+    assert next_base(base, judged)["file:/etc/had"] == had

@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -65,7 +64,7 @@ class HostSerializer(serializers.ModelSerializer[Host]):
         return f"/api/v1/hosts/{host.pk}/"
 
     def get_html_url(self, host: Host) -> str:
-        return f"{settings.PUBLIC_URL}/hosts/{host.name}/"
+        return f"/hosts/{host.name}/"
 
     def get_enrolled(self, host: Host) -> bool:
         """Whether Foldback may connect: a key is pinned, a host CA is trusted for it, or it is a local folder."""

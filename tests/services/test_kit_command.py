@@ -19,9 +19,9 @@ pytestmark = pytest.mark.django_db
 sealed = override_settings(SEAL_PUBLIC_KEY=generate_key_pair()[0])
 
 
-def kit(*words: str) -> str:
+def kit(*words: str, stderr: io.StringIO | None = None) -> str:
     out = io.StringIO()
-    call_command("collector", "kit", *words, stdout=out)
+    call_command("collector", "kit", *words, stdout=out, stderr=stderr or io.StringIO())
     return out.getvalue()
 
 
@@ -71,6 +71,28 @@ def test_the_key_is_that_of_a_credential_or_of_the_default_one() -> None:
         text = kit(*words)
         assert " ".join(credential.public_key.split()[:2]) in text
         assert "PRIVATE KEY" not in text
+
+
+@sealed
+def test_the_account_is_whom_the_credential_signs_in_as() -> None:
+    def credential(name: str, user: str) -> None:
+        secret = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+        create_credential(actor=acting("cy"), name=name, kind="private-key", secret=secret, user=user)
+
+    credential("mine", "scanner")
+    credential("roots", "root")
+    credential("anybodys", "")
+    for words, account in (
+        (("--key", "mine"), "scanner"),
+        (("--key", "anybodys"), "foldback-scan"),
+        (("--key", "mine", "--user", "other"), "other"),
+        (("--key", "roots"), "foldback-scan"),
+    ):
+        warnings = io.StringIO()
+        assert f"\nuser={account} " in kit(*words, stderr=warnings)
+        said = warnings.getvalue()
+        assert bool(said) == (words[-1] in ("other", "roots")), words
+    assert "signs in as root" in said
 
 
 @sealed

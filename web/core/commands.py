@@ -6,7 +6,7 @@ INIT_DEFINITION = "manage.py init_definition my-definition/"
 IMPORT_HOSTS = "manage.py import_hosts inventory.ini --team-lead ben --dry-run"
 ENROL = "manage.py enrol '*'"
 CREATE_CREDENTIAL = (
-    """python3 -c 'import json; print(json.dumps({"name": "scanning", "kind": "private-key", "user": "foldback", """
+    """python3 -c 'import json; print(json.dumps({"name": "scanning", "kind": "private-key", "user": "foldback-scan", """
     """"is_default": True, "secret": open("scanning-key").read()}))' """
     f"| curl --json @- $FOLDBACK_URL/api/v1/credentials/ {_AUTHORIZED}"
 )

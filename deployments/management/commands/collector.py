@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["kit"])
-        parser.add_argument("--user", default=USER, help=f"name of the account on the host (default: {USER})")
+        parser.add_argument(
+            "--user", help=f"name of the account on the host (default: the credential's user, else {USER})"
+        )
         parser.add_argument(
             "--key",
             metavar="FILE|CREDENTIAL",
@@ -38,16 +40,22 @@ class Command(BaseCommand):
         parser.add_argument("--out", metavar="DIR", help="write its parts there, one by one, to be read")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        keys, signs_in_as = _who(options["key"])
+        user = options["user"] or (USER if signs_in_as in ("", "root") else signs_in_as)
         try:
             kit = Kit(
-                keys=_keys(options["key"]),
-                user=options["user"],
+                keys=keys,
+                user=user,
                 directory=options["directory"],
                 allowed_from=options["allowed_from"],
                 sudo=not options["no_sudo"],
             )
         except KitError as error:
             raise CommandError(str(error)) from None
+        if signs_in_as and signs_in_as != user:
+            self.stderr.write(
+                f"The credential signs in as {signs_in_as}, and this account is {user}: give the credential that user."
+            )
         if not options["out"]:
             self.stdout.write(install_script(kit), ending="")
             return
@@ -70,13 +78,13 @@ class Command(BaseCommand):
         )
 
 
-def _keys(named: str | None) -> tuple[str, ...]:
-    """Lines of public keys, from a file, a credential, or the default credential."""
+def _who(named: str | None) -> tuple[tuple[str, ...], str]:
+    """Lines of public keys, from a file, a credential, or the default credential; and whom that signs in as."""
     if named and (path := Path(named)).is_file():
         text = path.read_text(errors="replace")
         if "PRIVATE KEY" in text:
             raise CommandError(f"{named} is a private key: give the public one, which ends in .pub.")
-        return tuple(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+        return tuple(line for line in text.splitlines() if line.strip() and not line.startswith("#")), ""
     found = Credential.objects.filter(**({"name": named} if named else {"is_default": True})).first()
     if found is None:
         missing = (
@@ -87,4 +95,4 @@ def _keys(named: str | None) -> tuple[str, ...]:
         raise CommandError(
             f"The credential {found.name} has no key: an account without a password needs one."
         )
-    return (found.public_key,)
+    return (found.public_key,), found.user

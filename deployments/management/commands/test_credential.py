@@ -9,9 +9,14 @@ from inventory.api.references import find_credential, find_host
 from inventory.management.acting import actor_from, add_as
 from inventory.services.credentials import CannotOpen, record_credential_test
 
+# What mends it, by the stable part of the reason.
+_ADVICE = {
+    "authentication failed": ". An account that takes this key is made on the host by what `manage.py collector kit` prints."
+}
+
 
 class Command(BaseCommand):
-    help = "Sign in to a host with a credential, run nothing but `echo`, and tell how it went."
+    help = "Sign in to a host with a credential, ask the collector for the time, and tell how it went."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("credential", help="its name")
@@ -29,5 +34,7 @@ class Command(BaseCommand):
         except CannotOpen as error:
             raise CommandError(str(error)) from None
         if result != OK:
-            raise CommandError(f"{credential} does not open {host}: {result}")
+            raise CommandError(
+                f"{credential} does not open {host}: {result}{_ADVICE.get(result.split(':')[0], '')}"
+            )
         self.stdout.write(f"{credential} opens {host}")

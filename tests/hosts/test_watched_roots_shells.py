@@ -173,6 +173,15 @@ def test_what_packages_brought_is_asked_only_where_something_is_new_or_different
     assert userland.at(tree).look(later(before)).packaged is not None
 
 
+def test_packages_whose_files_can_not_be_listed_are_unknown_not_gone(userland: Userland, tree: Path) -> None:
+    packages(tree)
+    (tree / "var/lib/dpkg/info/app.list").unlink()
+    found = userland.at(tree).look(first())
+    assert (found.shipped, found.packaged) == (None, None)
+    if not userland.alone:
+        assert "what packages shipped is not known: denied: /var/lib/dpkg/info" in found.problems
+
+
 def test_a_pipe_in_place_of_a_shipped_file_holds_nobody_up(userland: Userland, tree: Path) -> None:
     packages(tree)
     (tree / "etc/app/a").unlink()

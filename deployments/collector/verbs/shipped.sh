@@ -20,6 +20,10 @@ fb_shipped_dpkg() {
         status='denied /var/lib/dpkg'
         return 0
     }
+    # What is in none of these belongs to no package: so they have to be there, and all of them readable.
+    for list in ./var/lib/dpkg/info/*.list; do
+        [ -r "$list" ] || { status='denied /var/lib/dpkg/info'; return 0; }
+    done
     known=$(
         printf '%s\n' "$known" | sed -n 's|^ \(/etc/.*\) \([0-9a-f]\{32\}\)\( obsolete\)\{0,1\}$|\2  .\1|p'
         sed -n 's|^\([0-9a-f]\{32\}\)  /etc/|\1  ./etc/|p' ./var/lib/ucf/hashfile 2>/dev/null
@@ -33,7 +37,13 @@ fb_shipped_dpkg() {
 }
 
 fb_shipped_rpm() {
-    known=$(rpm ${root:+--root "$root"} -qa --qf '[%{FILEDIGESTS}  %{FILENAMES}\n]' 2>/dev/null | grep '  /etc/')
+    known=$(rpm ${root:+--root "$root"} -qa --qf '[%{FILEDIGESTS}  %{FILENAMES}\n]' 2>/dev/null) || {
+        status='denied the database of rpm'
+        return 0
+    }
+    known=$(printf '%s\n' "$known" | grep '  /etc/')
+    # A database without a file below /etc is none: nothing would belong to a package any more.
+    [ -n "$known" ] || { status='missing database of rpm'; return 0; }
     printf '%s\n' "$known" | sed 's|^[0-9a-f]*  ||' | fb_shipped_paths
     printf '%s\n' "$known" | sed -n 's|^\([0-9a-f]\{64\}\)  |\1  .|p' | fb_shipped_check sha256sum
 }

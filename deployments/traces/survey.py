@@ -32,6 +32,8 @@ PARSERS: dict[str, Parser] = {
 }
 _WITH_NAMES = {"audit": parse_audit_log, "pacct": parse_accounting}
 _NUMBER, _ZONE = re.compile(r"[0-9]{1,12}"), re.compile(r"[01][0-9][0-5][0-9]")
+MOST = 3_000
+"""Traces of one host, of all sources together; the newest are kept."""
 _BRIEF = 60.0
 """Seconds. A look lasts no longer; a person who logs in stays longer, or runs something that sudo logs."""
 
@@ -65,7 +67,8 @@ def parse_traces(reply: Reply, clock_offset: float | None = None) -> Traces:
                 sources[name] = "garbled"
     login, _, connection = pairs.get("self", "").partition(" ")
     kept = [trace for trace in found if not _is_ours(trace, login, connection.partition(" ")[0], clock)]
-    return Traces(tuple(kept), sources, clock_offset)
+    kept.sort(key=lambda trace: trace.at)
+    return Traces(tuple(kept[-MOST:]), sources, clock_offset)
 
 
 def _clock(text: str) -> HostClock | None:

@@ -24,6 +24,9 @@ from drift.services.contents import base_text, base_values, live_text
 from drift.services.explanations import explain_finding
 from drift.services.waivers import end_if_outgrown
 
+MOST_ATTRIBUTED = 200
+"""Changes of one host at one look for which somebody is looked for: a host may show many, and many traces."""
+
 if TYPE_CHECKING:
     from drift.services.observations import Against, Look
 
@@ -62,14 +65,27 @@ def update_findings(
     for occurrence in open_here.values():
         occurrence.finding = findings.get(occurrence.finding.fingerprint, occurrence.finding)
     moved: set[str] = set()
+    same = [finding.pk for finding, _ in seen_again]
+    Finding.objects.filter(pk__in=same, last_seen_at__lt=look.started_at).update(last_seen_at=look.started_at)
+    unmoved = []
     for finding, item in seen_again:
-        Finding.objects.filter(pk=finding.pk, last_seen_at__lt=look.started_at).update(
-            last_seen_at=look.started_at
-        )
-        _see_occurrence(finding, item, look, before_at)
-    for change, item in drifted:
+        occurrence = open_here[item.resource]
+        said = _said(item, look)
+        if (
+            not occurrence.attribution
+        ):  # who it was is asked about the time in which it was found, and only then
+            said |= attributed(item=item, look=look, before_at=occurrence.before_at)
+        if all(getattr(occurrence, name) == value for name, value in said.items()):
+            unmoved.append(occurrence.pk)
+        else:
+            _see_occurrence(finding, look, before_at, said)
+    Occurrence.objects.filter(pk__in=unmoved).update(last_seen_at=look.started_at)
+    for number, (change, item) in enumerate(drifted):
         before = open_here.get(item.resource)
-        finding = _see(findings[change.fingerprint], item, look, before_at, before)
+        said = _said(item, look)
+        if number < MOST_ATTRIBUTED:
+            said |= attributed(item=item, look=look, before_at=before_at)
+        finding = _see(findings[change.fingerprint], item, look, before_at, before, said)
         if before is not None and before.finding_id != finding.pk:
             _end(before, "superseded", look)
             moved.add(before.finding.fingerprint)
@@ -128,7 +144,12 @@ def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
 
 
 def _see(
-    finding: Finding, item: Judged, look: "Look", before_at: datetime | None, before: Occurrence | None
+    finding: Finding,
+    item: Judged,
+    look: "Look",
+    before_at: datetime | None,
+    before: Occurrence | None,
+    said: dict[str, Any],
 ) -> Finding:
     """This host is among the occurrences of a finding, which is locked; one that had ended is open again."""
     now = look.started_at
@@ -151,13 +172,14 @@ def _see(
             data={"resource": item.resource, "host": look.host.name},
         )
         emit_event(type="finding.opened", subject=finding)
-    _see_occurrence(finding, item, look, before_at)
+    _see_occurrence(finding, look, before_at, said)
     explain_finding(finding=finding)
     return finding
 
 
-def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: datetime | None) -> None:
-    seen = {
+def _said(item: Judged, look: "Look") -> dict[str, Any]:
+    """The fields of an occurrence that this look fills in, but for its time."""
+    return {
         "verdict": item.verdict.value,
         "base": to_json(item.base),
         "head": to_json(item.head),
@@ -166,9 +188,11 @@ def _see_occurrence(finding: Finding, item: Judged, look: "Look", before_at: dat
         "evidence": dict(look.observation.evidence.get(item.resource, {})),
         "watched": item.watched,
         "redactions": look.observation.redacted.get(item.resource, 0),
-        "last_seen_at": look.started_at,
-        **attributed(item=item, look=look, before_at=before_at),
     }
+
+
+def _see_occurrence(finding: Finding, look: "Look", before_at: datetime | None, said: dict[str, Any]) -> None:
+    seen = {**said, "last_seen_at": look.started_at}
     updated = Occurrence.objects.filter(finding=finding, host=look.host, ended_at=None).update(**seen)
     if not updated:
         Occurrence.objects.update_or_create(

@@ -1,6 +1,7 @@
 """Who it probably was: kept with the occurrence when the host was asked, put together over hosts, never invented."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -76,6 +77,15 @@ def test_a_later_look_that_did_not_ask_keeps_what_is_known() -> None:
     before = Occurrence.objects.get().attribution
     look(found, None)
     assert Occurrence.objects.get().attribution == before != {}
+
+
+def test_who_was_at_work_since_is_not_named_for_what_was_found_before() -> None:
+    found = fleet("web-1")
+    look(found, command(found, "ana", "sudo vi /etc/motd"))
+    found.now += timedelta(hours=1)
+    look(found, command(found, "ben", "sudo cat /etc/motd"))
+    assert [row.login for row in attribution_of(only_finding()).candidates] == ["ana"]
+    assert Occurrence.objects.get().last_seen_at == found.now
 
 
 def test_a_candidate_is_not_an_owner() -> None:

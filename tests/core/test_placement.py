@@ -3,7 +3,8 @@
 import pytest
 
 from deployments.core.definition.parse import parse_definition
-from deployments.core.definition.placement import LiveChange, placements
+from deployments.core.definition.placement import LiveChange, Occurrence, placements
+from deployments.core.git_safety import check_tree_path
 from deployments.core.states import ABSENT, UNDECLARED, Present, Unknown
 from tests.core.placing import (
     APP,
@@ -326,6 +327,24 @@ def test_a_name_that_is_taken_is_not_overwritten() -> None:
     found = place(edited(definition, APP, WEB[:1], lambda text, host: "new"), definition)
     override = by_layer(found)["environments/prod/roles/web"]
     assert override.safe and override.edits["environments/prod/roles/web/files/srv/app/app.ini.2"] == b"new"
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("/etc/systemd/system/srv-app\\x2ddata.mount", "etc/systemd/system/srv-app_x2ddata.mount"),
+        ("/etc/app/.git/hooks/post-checkout", "etc/app/_.git/hooks/post-checkout"),
+        ("/etc/app/GIT~1/config", "etc/app/GIT_1/config"),
+    ],
+)
+def test_a_name_that_git_does_not_take_gets_one_like_it(path: str, source: str) -> None:
+    watching = parse_definition({**FILES, "definition.yaml": b"format: 1\nwatched: [/etc]\n"})
+    change = LiveChange(f"file:{path}", (Occurrence(WEB[0], ABSENT, present(b"a\nb\n"), b"a\nb\n"),))
+    best = placements(watching, dict(watching.files), change, WEB)[0]
+    assert best.safe, best.why_not
+    assert [name for name in best.edits if "/files/" in name] == [f"{best.layer}/files/{source}"]
+    for name in best.edits:
+        check_tree_path(name)
 
 
 def test_binary_content_goes_into_a_source_file() -> None:

@@ -4,6 +4,7 @@ A draft is made for all cases at once: where hosts with the same layer would nee
 so as its problem. Whether it does what it should is found out by rendering, not here.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 from deployments.core.definition.edit import (
@@ -30,6 +31,10 @@ from deployments.core.definition.placement_model import (
 )
 from deployments.core.definition.placement_values import new_attributes, say_attribute
 from deployments.core.definition.sections import SECTIONS
+from deployments.core.git_safety import UnsafeGitName, check_tree_path
+
+_NOT_PLAIN = re.compile(r"[^\w.@+:,=-]", re.ASCII)
+_GIT_OWN = re.compile(r"^(?:\.git|git~)", re.IGNORECASE)
 
 LayerOf = Callable[[Case], str]
 """Which layer a case is written to."""
@@ -116,7 +121,10 @@ def put_source(definition: Definition, draft: Draft, case: Case, at: str) -> str
     content = live_content(draft, case)
     if content is None:
         return None
-    name = key_of(case.resource).lstrip("/")
+    name = _name_in_git(key_of(case.resource).lstrip("/"))
+    if name is None:
+        draft.refuse("no file of the definition can have a name like it")
+        return None
     for number in range(1, 100):
         numbered = name if number == 1 else f"{name}.{number}"
         path = f"{at}/files/{numbered}"
@@ -124,6 +132,18 @@ def put_source(definition: Definition, draft: Draft, case: Case, at: str) -> str
             draft.write(path, content)
             return numbered
     draft.refuse(f"{at}/files has no free name for the content")
+    return None
+
+
+def _name_in_git(path: str) -> str | None:
+    """The path of a file on a host as one in the repository: the same, where Git takes it (not `srv\\x2dapp.mount`, nor
+    anything below `.git`), else one like it. None where that can't be, either."""
+    plain = "/".join(_GIT_OWN.sub(r"_\g<0>", _NOT_PLAIN.sub("_", part)) for part in path.split("/"))
+    for name in (path, plain):
+        try:
+            return check_tree_path(name)
+        except UnsafeGitName:
+            continue
     return None
 
 

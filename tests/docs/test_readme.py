@@ -111,7 +111,7 @@ def served(trees: dict[str, TreeHost], public_key: str) -> Iterator[dict[str, in
     def wait(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=30)
 
-    server = TreeServer(trees.values(), {"foldback": [public_key]})
+    server = TreeServer(trees.values(), {"foldback-scan": [public_key]})
     try:
         wait(server.__aenter__())
         yield {name: server.port(name) for name in trees}

@@ -4,11 +4,19 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Iterable
 
 from config.child import signal_when_parent_dies
 from tests.hosts.image import CannotMake, Image
+from tests.hosts.machine import Machine
 from tests.hosts.machines import Yard, names
 from tests.hosts.possible import missing
+
+
+def as_inventory(machines: Iterable[Machine]) -> str:
+    """Ansible's INI: every host with the role web, in the environment prod."""
+    lines = "".join(f"{machine.name} ansible_host={machine.address}\n" for machine in machines)
+    return f"[role_web]\n{lines}\n[env_prod:children]\nrole_web\n"
 
 
 def main() -> int:
@@ -34,8 +42,11 @@ def main() -> int:
             for machine in yard.machines:
                 print(f"  {machine.name:8} {machine.address:15} {machine.public_key}")
             first = yard.machines[0].name
+            inventory = yard.slot.folder / "hosts.ini"
+            inventory.write_text(as_inventory(yard.machines))
             print(f"\nLog in as root, ana or ben:  ssh -F {yard.slot.folder}/ssh_config ana@{first}")
             print(f"Their private keys:          {yard.keys}/")
+            print(f"An inventory of them:        {inventory}")
             print("End them all:                Ctrl-C", flush=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -15,6 +15,8 @@ from drift.core.watched_roots import MARK, RootWatch, mark_of
 
 MOST_DRIFTED = 1_000
 """Entries below the watched roots of one host that differ. More is an accident, not somebody's edits."""
+MOST_CHANGED = 5_000
+"""The same for entries of its watched kinds, together: more than a new release of a distribution changes."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ def evaluate(
     for kind in watch.kinds:
         judged[f"{kind}:"] = _judge_whole(kind, watch)
     still_open = set(still_open)
-    for resource in watch.resources(still_open):
-        judged[resource] = _judge_watched(resource, watch)
+    listed = {resource: _judge_watched(resource, watch) for resource in watch.resources(still_open)}
+    changed = [name for name, item in listed.items() if item.verdict in OUT_OF_BAND]
+    judged |= listed
+    if len(changed) > MOST_CHANGED:
+        wholes = {f"{kind_of(name)}:" for name in changed}
+        judged |= _too_many(judged, changed, wholes, still_open, MOST_CHANGED)
     judged |= _judge_roots(base, desired, observation, still_open)
     declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
     files = {name for name in observation.states if kind_of(name) in FILE_KINDS}
@@ -166,16 +172,22 @@ def _judge_roots(
             resource, judgement, before, before, live, attributes, watched=True, counted=counted
         )
     drifted = [name for name, item in judged.items() if item.verdict in OUT_OF_BAND]
-    return judged if len(drifted) <= MOST_DRIFTED else judged | _too_many(judged, drifted, watch, still_open)
+    if len(drifted) <= MOST_DRIFTED:
+        return judged
+    return judged | _too_many(judged, drifted, map(mark_of, watch.roots), still_open, MOST_DRIFTED)
 
 
 def _too_many(
-    judged: Mapping[str, Judged], drifted: Iterable[str], watch: RootWatch, still_open: set[str]
+    judged: Mapping[str, Judged],
+    drifted: Iterable[str],
+    wholes: Iterable[str],
+    still_open: set[str],
+    most: int,
 ) -> dict[str, Judged]:
-    """What differs is unknown instead, but for what was found before; and so is each root, which counts for it."""
-    why = Judgement(Verdict.UNKNOWN, reason(OVER_LIMIT, f"more than {MOST_DRIFTED} entries differ"))
+    """What differs is unknown instead, but for what was found before; and so is each root or kind, which counts for it."""
+    why = Judgement(Verdict.UNKNOWN, reason(OVER_LIMIT, f"more than {most} entries differ"))
     names = [name for name in drifted if name not in still_open]
-    roots = [judged[mark_of(root)] for root in watch.roots]
+    roots = [judged[whole] for whole in wholes]
     return {name: replace(judged[name], judgement=why, counted=False) for name in names} | {
         item.resource: replace(item, judgement=why, live=Unknown(why.reason), counted=True) for item in roots
     }

@@ -8,7 +8,7 @@ from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest, DesiredResource, IgnoreRule, Origin
 from deployments.core.states import ABSENT, UNDECLARED, Present, State, Unknown
 from deployments.kinds.listing import ListedKind
-from drift.core import watched
+from drift.core import evaluation, watched
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.outcome import occurrence_outcome
 
@@ -368,3 +368,25 @@ def test_what_is_left_open_is_agreed_at_the_first_look_at_its_kind() -> None:
     early = enrolled(definition(declared("package:nginx", Present({"version": "1"})), watching=()), NGINX)
     told, base, _ = look(early, PINNED, {"package:nginx": package(hold=True)})
     assert told == {"package:nginx": "in sync"} and base["package:nginx"] == package(hold=True)
+
+
+def test_more_changes_than_people_make_are_one_unknown_kind_and_no_finding_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluation, "MOST_CHANGED", 3)
+    watching = definition()
+    packages = {f"package:p{number}": package() for number in range(4)}
+    base = enrolled(watching, packages)
+    changed = {name: package("2") for name in packages}
+    assert set(look(base, watching, {**packages, "package:p1": package("2")})[0].values()) == {
+        "drifted",
+        "in sync",
+    }
+    told, after, judged = look(base, watching, changed, still_open=("package:p1",))
+    assert {name: verdict for name, verdict in told.items() if verdict != "in sync"} == {
+        "package:": "unknown",
+        "package:p1": "drifted",
+    }
+    assert after == base
+    [whole] = [item for item in judged if item.resource == "package:"]
+    assert whole.judgement.reason == "over limit: more than 3 entries differ"

@@ -152,6 +152,16 @@ def test_what_is_in_a_home_that_is_shut_is_not_known(userland: Userland, tree: P
         assert found.listed == {"authorized_keys:": "denied: /root/.ssh/authorized_keys and 3 more"}
 
 
+def test_a_key_behind_more_than_is_read_is_not_hidden(userland: Userland, tree: Path) -> None:
+    with_keys(tree)
+    keys = tree / "root/.ssh/authorized_keys"
+    keys.write_text(f"# {'x' * 1000}\n" * 300 + keys.read_text())
+    found = userland.at(tree).look(watch("authorized_keys"))
+    state = found.states["authorized_keys:/root/.ssh/authorized_keys"]
+    assert state == Unknown("read error: more than 256 KiB")
+    assert found.listed == {"authorized_keys:": None}
+
+
 def test_a_link_that_a_user_laid_to_a_file_of_root_shows_nothing_of_it(tree: Path) -> None:
     """Out of a directory root it is not followed; on the machine itself, root does not."""
     with_keys(tree)

@@ -81,6 +81,8 @@ def test_a_page_of_drift_says_what_was_not_looked_at() -> None:
 def test_no_findings_is_not_called_clean_for_hosts_that_were_not_seen() -> None:
     said = sentences.drift_sentence(findings=0, hosts=0, hosts_total=412, unknown=9)
     assert said == "No drift on the 403 of 412 hosts that could be looked at; 9 hosts could not be looked at."
+    said = sentences.drift_sentence(findings=0, hosts=0, hosts_total=3, unknown=3)
+    assert said == "Nothing is known yet; none of 3 hosts was looked at lately."
 
 
 def test_long_lists_say_how_many_they_leave_out() -> None:

@@ -51,8 +51,18 @@ def test_from_the_form_to_the_merge(trees: Trees) -> None:
     assert ben.post(url(adoption, "merge/"), {"digest": adoption.digest}).status_code == 302
     work(*KINDS, "scan")
     told = read(ben.get(url(adoption)))
-    assert "In the definition as" in told and "looks at the hosts again" in told
+    assert "In the definition as" in told and "looked at the hosts again" in told
     assert fresh(adoption).merged == trees.repository.head
+
+
+def test_the_page_follows_a_merge_until_the_hosts_are_looked_at_again(trees: Trees) -> None:
+    adoption = propose(adopt())
+    ben, follows = window("ben"), 'hx-trigger="every 2s"'
+    assert follows not in ben.get(url(adoption)).content.decode()
+    ben.post(url(adoption, "merge/"), {"digest": adoption.digest})
+    assert follows in ben.get(url(adoption)).content.decode()  # approved: nothing has taken it up yet
+    work(*KINDS)
+    assert "looks at the hosts again" in read(ben.get(url(adoption)))
 
 
 def test_the_change_of_an_adoption_leads_to_it_and_can_be_taken_back(trees: Trees) -> None:

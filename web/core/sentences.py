@@ -67,8 +67,10 @@ def drift_sentence(*, findings: int, hosts: int, hosts_total: int, unknown: int)
     """`12 findings on 37 of 412 hosts; 9 hosts could not be looked at.`"""
     if not hosts_total:
         return "No hosts yet, so nothing could drift."
+    looked = hosts_total - unknown
+    if not findings and not looked:
+        return sentence("nothing is known yet", f"none of {plural(hosts_total, 'host')} was looked at lately")
     if not findings:
-        looked = hosts_total - unknown
         clean = f"no drift on the {share(looked, hosts_total, 'host')} that could be looked at"
         return sentence(
             clean if unknown else f"no drift on {plural(hosts_total, 'host')}", not_looked_at(unknown)

@@ -25,11 +25,13 @@ class AdoptionOptionsForm(ConsoleForm):
         required=False,
         help_text="Everything else is only watched: it is noticed when it changes.",
     )
-    versions = forms.BooleanField(label="Say the versions of packages", required=False)
+    versions = forms.BooleanField(label="Declare packages with their versions", required=False)
     shipped = forms.BooleanField(
         label="Adopt files that are as their package ships them, too", required=False
     )
-    others = forms.BooleanField(label="Speak to hosts that were not chosen, too", required=False)
+    others = forms.BooleanField(
+        label="Write into layers that hosts not chosen here share, too", required=False
+    )
     exhaustive = forms.ChoiceField(
         label="Directories in which every entry has to be declared",
         choices=[

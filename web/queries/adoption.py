@@ -1,7 +1,7 @@
 """An adoption to read: how far it is, what would be committed, and what was left out."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -23,6 +23,7 @@ from web.queries.jobs import JobBar, job_bar
 MOST_LINES = 400
 MOST_LEFT_OUT = 200
 MOVING = ("looking", "planning")
+PROOF_COMES_WITHIN = timedelta(minutes=1)  # of the merge; else nobody has to wait for it on the page
 
 
 def adoption_list(request: HttpRequest) -> Page[Adoption]:
@@ -78,6 +79,7 @@ class AdoptionPage:
     why_not: str = ""
     may_act: bool = False
     proof: Scan | None = None
+    awaits_proof: bool = False
 
     @property
     def state(self) -> str:
@@ -87,10 +89,7 @@ class AdoptionPage:
     def is_alive(self) -> bool:
         """Whether it moves by itself: a worker is at it, or its branch or merge is on its way."""
         waits = self.state == "proposed" and not self.adoption.commit and not self.adoption.problem
-        merging = (
-            self.state == "proposed" and self.bar is not None and self.bar.state in ("queued", "running")
-        )
-        return self.state in MOVING or waits or merging
+        return self.state in MOVING or waits or self.is_merging or self.awaits_proof
 
     @property
     def is_merging(self) -> bool:
@@ -133,6 +132,8 @@ def adoption_page(adoption: Adoption, *, actor: Actor, now: datetime) -> Adoptio
         bar = job_bar(adoption.job, now=now, actor=actor, title=_TITLES.get(adoption.job.kind, ""))
     waits = adoption.state == "proposed" and change is not None and change.state == "proposed"
     subjects = [adoption.pk] + ([change.pk] if change else [])
+    proof = _proof(adoption) if adoption.merged else None
+    is_new = change is not None and now - change.updated_at < PROOF_COMES_WITHIN
     return AdoptionPage(
         adoption=adoption,
         bar=bar,
@@ -144,7 +145,8 @@ def adoption_page(adoption: Adoption, *, actor: Actor, now: datetime) -> Adoptio
         approvers=approvers_for(change) if waits and change else [],
         why_not=why_not_decide(change, actor) if waits and change else "",
         may_act=roles.allows(actor, "decision.propose"),
-        proof=_proof(adoption) if adoption.merged else None,
+        proof=proof,
+        awaits_proof=bool(adoption.merged) and proof is None and is_new,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 
 from changemgmt.core import words
 from changemgmt.models import Change
@@ -34,6 +35,7 @@ class FirstStep:
     text: str
     command: str
     done: bool
+    links: tuple[tuple[str, str], ...] = ()  # where the console does it: (label, address)
 
 
 @dataclass(frozen=True)
@@ -156,5 +158,11 @@ def first_steps(standing: Coverage, *, has_definition: bool) -> list[FirstStep]:
             "A scan compares every host with the definition. Nothing is changed on any of them.",
             commands.SCAN,
             False,
+            (
+                ("Scan all hosts", f"{reverse('web:scans')}?hosts=*"),
+                ("Adopt what is live into the definition", reverse("web:adoptions")),
+            )
+            if standing.hosts
+            else (),
         ),
     ]

@@ -1,5 +1,6 @@
 """The drift inbox, and one finding: what changed, where, since when, who and why."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytest
 from common import clock
 from deployments.core.states import ABSENT, Present, Unknown
 from drift.models import Finding
+from drift.queries.findings import finding_variants
 from drift.services.findings import claim_finding
 from inventory.models import Host
 from tests.definitions import GitFleet, deliver_events
 from tests.factories import CAST, acting, host, logged, person
 from tests.folding import approve, begin, carry_out, fixed_by_hand, fold, waive
 from tests.web.site import fragment, further, page, queries, read, window
+from web.queries.finding_diff import diff_view
 
 pytestmark = pytest.mark.django_db
 EVIL = "<img src=x onerror=alert(1)>"
@@ -57,6 +60,24 @@ def test_a_card_names_the_change_that_explains_it_and_who_claimed_it(fleet: GitF
     text = page(window("ana"), "/findings/")
     assert f"Explained by {change.reference} more room" in text and "Claimed by Ben" in text
     assert "Nobody has explained it" not in text
+
+
+def test_a_card_names_who_it_probably_was_where_the_hosts_tell_clearly(finding: Finding) -> None:
+    def told(*logins: str, confidence: str = "high") -> str:
+        for occurrence, login in zip(finding.occurrences.order_by("host__name"), logins, strict=True):
+            occurrence.attribution = {
+                "candidates": [{"login": login, "confidence": confidence, "evidence": []}]
+            }
+            occurrence.save(update_fields=["attribution"])
+        return page(window("ana"), "/findings/")
+
+    assert "Probably" not in page(window("ana"), "/findings/")
+    assert "Nobody has explained it. Probably deploy" in told("deploy", "deploy")
+    assert "Probably ben or deploy" in told("ben", "deploy")
+    assert "Probably" not in told("deploy", "deploy", confidence="low")
+    told("deploy", "deploy")
+    claim_finding(actor=acting("ben"), finding=finding)
+    assert "Probably" not in page(window("ana"), "/findings/")
 
 
 def test_values_of_hosts_are_placeholders_on_a_card(fleet: GitFleet) -> None:
@@ -186,7 +207,7 @@ def test_a_deleted_file_and_a_new_one_are_told_as_that(fleet: GitFleet) -> None:
     fleet.look("web-1")
     text = page(window("ana"), url(Finding.objects.get()))
     assert "Deleted by hand on 1 of 3 hosts" in text and "removed: hello" in text
-    assert "present present present absent" in text
+    assert "state present present absent" in text
 
 
 def test_a_secret_or_unreadable_text_is_said_to_be_missing(fleet: GitFleet) -> None:
@@ -203,6 +224,16 @@ def test_a_finding_of_an_attribute_shows_the_attribute(fleet: GitFleet) -> None:
     fleet.live["web-1"]["/etc/app.conf"] = Present({"type": "file", "mode": "0666", "sha256": digest})
     fleet.look("web-1")
     assert "mode 0644 0644 0666" in page(window("ana"), url(Finding.objects.get()))
+
+
+def test_owner_and_mode_are_unfolded_only_where_they_differ(fleet: GitFleet, finding: Finding) -> None:
+    unfolded = 'class="fold attributes-fold" open'
+    edited = window("ana").get(url(finding)).content.decode()
+    assert "attributes-fold" in edited and unfolded not in edited
+    variant = finding_variants(finding)[0]
+    assert isinstance(variant.live.state, Present)
+    laxer = replace(variant.live, state=Present({**variant.live.state.data, "mode": "0666"}))
+    assert diff_view(replace(variant, live=laxer), finding.resource).more_differs
 
 
 def test_without_a_definition_the_finding_is_shown_all_the_same(

@@ -63,7 +63,7 @@ def attribute_rows(
     wanted = None if declared is None else set(declared)
     rows: list[AttributeRow] = []
     if not all(isinstance(state, Present) for state in states):
-        rows.append(_row("present", [presence(state) for state in states], states, is_declared=True))
+        rows.append(_row("state", [presence(state) for state in states], states, is_declared=True))
     for name in sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name)):
         values = [state.data.get(name) if isinstance(state, Present) else None for state in states]
         cells = [

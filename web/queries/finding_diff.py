@@ -53,6 +53,12 @@ class DiffView:
         return bool(self.inline or self.three)
 
     @property
+    def more_differs(self) -> bool:
+        """Whether owner, mode or such differ as well, of a file that was there before."""
+        both = isinstance(self.variant.base.state, Present) and isinstance(self.variant.live.state, Present)
+        return both and any(row.live_differs for row in self.attributes if row.name not in ("sha256", "hmac"))
+
+    @property
     def why_no_text(self) -> str:
         return "" if not self.is_file else self.variant.live.why_no_text or self.variant.base.why_no_text
 

@@ -17,6 +17,7 @@ from inventory.models import Host
 from inventory.queries.hosts import hosts_matching, parse_selector
 from web.core.diffs import Row
 from web.core.finding_text import attribute_text, names_told, small_diff
+from web.core.sentences import listed
 from web.paging import Page, paged
 
 CARDS = 25
@@ -143,7 +144,10 @@ def cards(ids: list[Any], *, hosts_total: int) -> list[FindingCard]:
     rows = (
         findings_with_counts()
         .filter(pk__in=ids)
-        .annotate(first_hosts=ArraySubquery(on.values("host__name")[:4]))
+        .annotate(
+            first_hosts=ArraySubquery(on.values("host__name")[:4]),
+            first_candidates=ArraySubquery(on.values("attribution__candidates__0")[:4]),
+        )
         .prefetch_related(explanations)
     )
     by_id = {finding.pk: finding for finding in rows}
@@ -167,7 +171,14 @@ def _card(finding: Any, hosts_total: int) -> FindingCard:
         rows=small.rows,
         more_rows=small.more,
         attributes=attribute_text(finding.change, beside_rows=bool(small.rows)),
+        candidate=_candidate(finding.first_candidates),
     )
+
+
+def _candidate(firsts: list[dict[str, Any] | None]) -> str:
+    """Whom the first hosts of a finding name, each its likeliest: `ana` where they agree, nobody where one is vague."""
+    clear = [first["login"] for first in firsts if first and first["confidence"] != "low"]
+    return listed(dict.fromkeys(clear), last="or") if len(clear) == len(firsts) else ""
 
 
 def verdict_of(finding: Any) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 DIRECTORY = "/usr/local/lib/foldback"
 USER = "foldback-scan"
-ROOT_VERBS = ("authorized_keys", "containers", "cron", "firewall", "ports", "sudoers", "who")
+ROOT_VERBS = ("authorized_keys", "containers", "cron", "firewall", "ports", "sudoers", "sysctl", "who")
 """Verbs that see more as root. None takes an argument, and none reads a file that a question names."""
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -88,7 +88,7 @@ class Kit:
     @property
     def version(self) -> str:
         """The first 12 hex digits of the SHA-256 of what was put together: hosts with the same have the same."""
-        return hashlib.sha256(_sources().encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join([*ROOT_VERBS, _sources()]).encode()).hexdigest()[:12]
 
     def authorized_keys(self) -> str:
         """Lines of authorized_keys: each key may have the forced command, and nothing else of SSH."""

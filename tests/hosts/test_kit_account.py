@@ -125,6 +125,17 @@ def test_the_account_sees_what_root_sees_but_no_file_that_is_shut(installed: Ins
     assert isinstance(root.states["file:/etc/shadow"], Present)
 
 
+def test_kernel_settings_that_only_root_may_read_are_seen(installed: Installed) -> None:
+    def unknown(question: Question) -> set[str]:
+        return {key for key in installed.look(question).unknown() if key.startswith("sysctl:")}
+
+    settings = Question.of([], [], watched=frozenset({"sysctl"}))
+    assert unknown(settings) == set()
+    installed.install(Kit(keys=installed.kit.keys, sudo=False))
+    assert "sysctl:vm.mmap_rnd_bits" in unknown(settings)
+    installed.install(installed.kit)
+
+
 def test_without_sudo_it_sees_less_and_says_so(installed: Installed) -> None:
     installed.host.run(f"rm {installed.kit.sudoers_path}")
     found = installed.look()

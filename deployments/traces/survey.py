@@ -1,5 +1,6 @@
 """Asks a host for traces, after everything else, and only where something moved: it costs one more round trip."""
 
+import math
 import re
 
 from deployments.collector.facts import LATEST
@@ -65,6 +66,7 @@ def parse_traces(reply: Reply, clock_offset: float | None = None) -> Traces:
                 sources[name] = "read"
             except (ValueError, OverflowError):  # a log that makes its parser stumble says nothing
                 sources[name] = "garbled"
+    found = _without_hearsay(found)
     login, _, connection = pairs.get("self", "").partition(" ")
     kept = [trace for trace in found if not _is_ours(trace, login, connection.partition(" ")[0], clock)]
     kept.sort(key=lambda trace: trace.at)
@@ -79,6 +81,12 @@ def _clock(text: str) -> HostClock | None:
     digits = zone[1:]
     east = int(digits[:2]) * 3600 + int(digits[2:]) * 60 if _ZONE.fullmatch(digits) else 0
     return HostClock(float(seconds), sign * east)
+
+
+def _without_hearsay(traces: list[Trace]) -> list[Trace]:
+    """Without what a file of syslog says of times that the journal tells of: anybody may write lines into the first."""
+    first = min((trace.at for trace in traces if trace.source == "journal"), default=math.inf)
+    return [trace for trace in traces if trace.source != "auth log" or trace.at < first]
 
 
 def _is_ours(trace: Trace, login: str, address: str, clock: HostClock) -> bool:

@@ -168,6 +168,17 @@ def test_a_host_can_neither_name_sources_nor_set_a_time_that_is_none() -> None:
     assert parse_clock(b"clock/999999999999.5\0") is None
 
 
+def test_a_line_of_syslog_does_not_count_where_the_journal_tells_who_wrote_it() -> None:
+    sudo = "{} web-1 sudo[1]: {} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vi /etc/motd\n"
+    forged = sudo.format("1763884500.1", "ana")
+    before = sudo.format("1763884000.1", "ben")
+    journal = sudo.format("1763884400.1", "cy")
+    traces = parse_traces(answer(now="1763885000 +0000", **{"auth.log": before + forged, "journal": journal}))
+    assert [trace.login for trace in traces.traces] == ["ben", "cy"]
+    alone = parse_traces(answer(now="1763885000 +0000", **{"auth.log": forged}))
+    assert [trace.login for trace in alone.traces] == ["ana"]
+
+
 def test_a_look_of_our_own_is_nobody() -> None:
     log = (
         "1763884000.1 web-1 sshd[1]: Accepted publickey for root from 192.0.2.1 port 1 ssh2: X\n"

@@ -31,8 +31,11 @@ fb_who_journal() {
     [ -z "$root" ] && command -v journalctl >/dev/null 2>&1 || return 0
     fb_who_may || { printf 'x/journal\0\0'; return 0; }
     printf 'journal\0'
+    # Anybody may log under these names. Who it was is the journal's own word: root, or a program that becomes root.
     journalctl -q --no-pager -o short-unix -n 800 \
-        -t sudo -t su -t doas -t sshd -t sshd-session -t login -t systemd-logind 2>/dev/null | tr '\0' '?'
+        -t sudo -t su -t doas -t sshd -t sshd-session -t login -t systemd-logind \
+        _UID=0 + _EXE=/usr/bin/sudo + _EXE=/usr/local/bin/sudo + _EXE=/usr/bin/su + _EXE=/bin/su + _EXE=/usr/bin/doas \
+        2>/dev/null | tr '\0' '?'
     printf '\0'
 }
 

@@ -23,6 +23,11 @@ GONE_IS_NO_DRIFT = frozenset({"port"})
 """Kinds of which only what is new or different counts: a port closes with its process, and the service that stopped
 is the drift. It stays agreed, so that it is nothing new when it opens again."""
 UNIT_FILES = "/etc/systemd/system"
+SET_IN_FILES = {
+    "sysctl": ("/etc/sysctl.d/x.conf", "persisted"),
+    "kernel_module": ("/etc/modules-load.d/x.conf", "at_boot"),
+}
+"""Attributes that say what files of a directory set: where each file there counts, the file is the fact."""
 AGREED = Present({})
 _SAME = Judgement(Verdict.IN_SYNC)
 
@@ -166,7 +171,10 @@ class Watch:
         return path in self._files or inside(path, self._exhaustive) is not None
 
     def _without_files(self, resource: str, state: State) -> State:
-        """A service without the drop-ins that are compared as files already."""
+        """A service without the drop-ins that are compared as files already, a setting without what a file sets."""
+        folder, attribute = SET_IN_FILES.get(kind_of(resource), ("", ""))
+        if folder and isinstance(state, Present) and inside(folder, self._exhaustive) is not None:
+            return Present({name: value for name, value in state.data.items() if name != attribute})
         drop_ins = state.data.get("drop_ins") if isinstance(state, Present) else None
         if not isinstance(drop_ins, Mapping) or not drop_ins or not isinstance(state, Present):
             return state

@@ -307,6 +307,18 @@ def test_a_drop_in_that_is_declared_as_a_file_is_compared_there_and_the_others_h
     assert then(service(a_conf="1", b_conf="2")) == "drifted"
 
 
+def test_what_a_file_sets_at_boot_is_compared_as_that_file_where_each_file_counts() -> None:
+    desired = definition(watching=("sysctl",), exhaustive=("/etc/sysctl.d",))
+    somaxconn = Present({"value": "4096"})
+    base = enrolled(desired, {"sysctl:net.core.somaxconn": somaxconn})
+    saved = {"sysctl:net.core.somaxconn": Present({"value": "4096", "persisted": "4096"})}
+    assert set(look(base, desired, saved)[0].values()) == {"in sync"}
+    tuned = {"sysctl:net.core.somaxconn": Present({"value": "8192", "persisted": "8192"})}
+    assert look(base, desired, tuned)[0] == {"sysctl:net.core.somaxconn": "drifted"}
+    elsewhere = definition(watching=("sysctl",))
+    assert look(base, elsewhere, saved)[0] == {"sysctl:net.core.somaxconn": "drifted"}
+
+
 def test_a_rule_hides_watched_entries_and_never_that_a_kind_could_not_be_listed() -> None:
     rules_ = (IgnoreRule("", "noise", 3, resource="package:*"),)
     base = enrolled(WATCHING, NGINX)

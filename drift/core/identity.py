@@ -52,7 +52,9 @@ def drift_change(
     if base_text is not None and live_text is not None and _content(base) != _content(live):
         hunks = _hunks(base_text, live_text, placeholders)
         # No line differs in what may be shown: a secret does, and the keyed digests tell which.
-        summary |= {"hunks": hunks} if hunks else {"content": [_content(base), _content(live)], "secret": "in it"}
+        summary |= (
+            {"hunks": hunks} if hunks else {"content": [_content(base), _content(live)], "secret": "in it"}
+        )
     elif base_text is None and live_text is not None and isinstance(base, Absent):
         summary["hunks"] = _hunks("", live_text, placeholders)
     elif _content(base) != _content(live):

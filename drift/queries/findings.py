@@ -20,7 +20,6 @@ from drift.core.watched import FILE_KINDS, kind_of
 from drift.models import Blob, Explanation, Finding, Occurrence, ResourceVerdict
 from inventory.queries.hosts import host_view
 
-
 SECRET_PATH = (
     "its content is a secret, and never read. If it was exchanged on purpose, report that as a deployment of this "
     "resource; otherwise put the right one back, and exchange it if somebody may have seen it"

@@ -104,7 +104,9 @@ def describe_change(summary: dict[str, Any], resource: str = "") -> str:
     """One line for a finding's change: "edited: 1 line removed, 2 added; mode: 0644 → 0600"."""
     lines = lines_told(summary.get("hunks") or [])
     parts = [part for part in (lines or content_told(summary),) if part]
-    if summary["kind"] != "created" or "type" not in summary.get("attributes", {}):  # of a new file: that it is new
+    if summary["kind"] != "created" or "type" not in summary.get(
+        "attributes", {}
+    ):  # of a new file: that it is new
         parts += value_parts(summary)
     what = deed(summary, resource).removesuffix(" by hand").lower()
     return f"{what}: {'; '.join(parts)}" if parts else what

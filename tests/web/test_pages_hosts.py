@@ -155,7 +155,9 @@ def test_those_who_may_not_scan_are_not_offered_it(fleet: GitFleet) -> None:
 
 def test_a_decommissioned_host_is_kept_for_its_history(fleet: GitFleet) -> None:
     decommission_host(actor=acting("cy"), host=Host.objects.get(name="web-3"))
-    assert "Decommissioned lately; kept for its history. What follows is how it was last seen." in page(window("ana"), "/hosts/web-3/")
+    assert "Decommissioned lately; kept for its history. What follows is how it was last seen." in page(
+        window("ana"), "/hosts/web-3/"
+    )
     assert "web-3" not in page(window("ana"), "/hosts/")
 
 

@@ -73,7 +73,9 @@ def attribute_text(summary: Mapping[str, Any], *, beside_rows: bool = False) -> 
     """`mode: 0640 → 0666`; for what was created or deleted, what it is. `beside_rows`: without what `small_diff`
     shows already."""
     if beside_rows:
-        items = {name: changed for name, changed in (summary.get("items") or {}).items() if not is_long(changed)}
+        items = {
+            name: changed for name, changed in (summary.get("items") or {}).items() if not is_long(changed)
+        }
         summary = {**summary, "items": items, "texts": {}}
     attributes: Mapping[str, Sequence[Any]] = summary.get("attributes") or {}
     if summary.get("kind") == "created":

@@ -61,7 +61,9 @@ STATES: dict[str, Word] = {
     "expired": Word("expired", "off", "Its date has passed."),
     # adoptions
     "looking": Word("looking at hosts", "moves", "Its hosts are being looked at."),
-    "planning": Word("being written", "moves", "A worker writes the definition, and renders it for every host."),
+    "planning": Word(
+        "being written", "moves", "A worker writes the definition, and renders it for every host."
+    ),
     "planned": Word("to be read", "asks", "The definition can be read; nothing is committed."),
     "merged": Word("merged", "rests", "Its commit is on main."),
     "discarded": Word("discarded", "off", "Given up; nothing of it is on main."),

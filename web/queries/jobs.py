@@ -25,7 +25,13 @@ _TITLES = {
     "merge-adoption": "Merging an adoption",
     "settle-adoption": "Settling an adoption",
 }
-_NOUNS = {"adopt": "host", "scan": "host", "move-base": "host", "fold-back": "decision", "settle-fold-back": "decision"}
+_NOUNS = {
+    "adopt": "host",
+    "scan": "host",
+    "move-base": "host",
+    "fold-back": "decision",
+    "settle-fold-back": "decision",
+}
 # A rate from a handful of hosts says nothing.
 _TELLING = 5
 

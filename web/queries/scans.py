@@ -97,7 +97,12 @@ def scan_page(request: HttpRequest, scan: Scan, *, status: str, now: datetime, a
     looks = HostScan.objects.filter(scan=scan)
     hosts = dict.fromkeys(STATUSES, 0)
     hosts |= dict(looks.values_list("status").annotate(n=Count("pk")))
-    reasons = looks.filter(status__in=("partial", "unknown")).exclude(reason="").values_list("reason").annotate(n=Count("pk"))
+    reasons = (
+        looks.filter(status__in=("partial", "unknown"))
+        .exclude(reason="")
+        .values_list("reason")
+        .annotate(n=Count("pk"))
+    )
     listed = looks.select_related("host")
     if status in STATUSES:
         listed = listed.filter(status=status)

@@ -88,7 +88,7 @@ DEFINITION_SSH_KEY = env.str("DEFINITION_SSH_KEY", default="")
 FOUR_EYES = env.str("FOUR_EYES", default="on").lower() not in {"off", "0", "false", "no"}
 
 # Who made by hand what a change decides on, beyond what is written on it: `makers(change)` → ids of people.
-CHANGE_MAKERS = ["drift.queries.makers.makers_of_decision"]
+CHANGE_MAKERS = ["drift.queries.makers.makers_of_decision", "drift.queries.makers.makers_of_adoption"]
 
 # Folders that hosts with the transport `local` may have as their root; none unless named here.
 LOCAL_ROOTS = env.list("FOLDBACK_LOCAL_ROOTS", default=[])

@@ -1,10 +1,11 @@
-"""Who made by hand what a decision is about: they may not approve it."""
+"""Who made what a change decides on: they may not approve it."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
 from changemgmt.models import Change
-from drift.models import Explanation, Finding
+from common.models import LedgerEntry
+from drift.models import Adoption, Explanation, Finding
 
 
 def people_who_made(findings: Iterable[Finding]) -> set[UUID]:
@@ -18,3 +19,12 @@ def people_who_made(findings: Iterable[Finding]) -> set[UUID]:
 def makers_of_decision(change: Change) -> set[UUID]:
     """In settings.CHANGE_MAKERS: asked when somebody wants to approve a change."""
     return people_who_made(Finding.objects.filter(decisions__change=change))
+
+
+def makers_of_adoption(change: Change) -> set[UUID]:
+    """In settings.CHANGE_MAKERS: who chose the hosts and the options of an adoption, whoever proposed it then."""
+    adoptions = Adoption.objects.filter(change=change).values_list("pk", flat=True)
+    chosen = LedgerEntry.objects.filter(
+        subject_id__in=list(adoptions), action__in=("adoption.started", "adoption.planning")
+    )
+    return {person for person in chosen.values_list("person_id", flat=True) if person is not None}

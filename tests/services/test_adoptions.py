@@ -78,6 +78,16 @@ def test_whoever_proposed_it_can_not_merge_it(trees: Trees) -> None:
     assert merge(adoption, who="cy").state == "merged"
 
 
+def test_whoever_chose_its_options_can_not_merge_it_though_somebody_else_proposed_it(trees: Trees) -> None:
+    adoption = adopt(who="ana")
+    plan_again(actor=acting("ben"), adoption=adoption, options={"exhaustive": "none"})
+    work(*KINDS)
+    proposed = propose(fresh(adoption), who="ana")
+    with pytest.raises(NotPermitted):
+        merge_adoption(actor=acting("ben"), adoption=proposed, digest=proposed.digest)
+    assert merge(proposed, who="cy").state == "merged"
+
+
 def test_secrets_are_nowhere_in_what_is_kept_or_committed(trees: Trees) -> None:
     adoption = adopt()
     everything = (

@@ -30,6 +30,8 @@ AUDITED, ASKED, NAMED_NEAR, NAMED_IN_WINDOW, NAMED_BEFORE = 100, 95, 90, 80, 75
 ONLY_SHELL, A_SHELL, AT_THAT_MOMENT, CLOSE_BY, ONLY_LOGIN, A_LOGIN = 70, 60, 40, 20, 50, 30
 IN_WINDOW, LOGGED_IN_WINDOW, ONLY_IN_WINDOW = 20, 15, 35
 HIGH, MEDIUM = 75, 45
+FORGEABLE = frozenset({"auth log"})
+"""Logs that any account of the host can write a line to, so that they never speak with high confidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def candidates(resource: str, moment: Moment, traces: Iterable[Trace]) -> list[C
         score, said = _weigh(resource, words, moment, trace, only=len(present) == 1, shells=len(shells))
         if not score:
             continue
+        if trace.source in FORGEABLE:
+            score = min(score, HIGH - 1)
         case = cases.setdefault(trace.login, _Case())
         case.reasons.append((score, said))
         if score > case.score:

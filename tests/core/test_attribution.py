@@ -101,3 +101,12 @@ def test_the_moment_is_the_inodes_own_and_never_outside_the_looks() -> None:
 def test_the_hosts_clock_may_be_wrong() -> None:
     moment = moment_of({"ctime": 4600.0}, LIVE, after=900.0, before=1100.0, offset=3600.0)
     assert moment == Moment(4500, 4700, 4600)
+
+
+def test_a_log_that_anybody_can_write_to_never_speaks_with_high_confidence() -> None:
+    forged = Trace("auth log", "command", "ana", 998, None, "sudo vi /etc/nginx/nginx.conf")
+    assert ranked(FILE, AT, forged) == [("ana", "medium")]
+    assert ranked(FILE, AT, forged, command("ben", 998, "vi /etc/nginx/nginx.conf")) == [
+        ("ben", "high"),
+        ("ana", "medium"),
+    ]

@@ -175,6 +175,16 @@ def test_anything_else_voids_it() -> None:
     assert digest_of(shadowed, edits) != first, "the same lines, but one host is not reached any more"
 
 
+def test_a_line_is_bound_with_its_section_in_a_layer_that_no_host_has_yet() -> None:
+    path = "roles/later/resources.yaml"
+    digests = {
+        digest_of(FILES, {path: f"{section}:\n  deploy: {{}}\n".encode()}) for section in ("users", "groups")
+    }
+    assert len(digests) == 2
+    beside = {**FILES, path: b"users:\n  other: {}\n"}
+    assert digest_of(beside, {path: beside[path] + b"  deploy: {}\n"}) in digests
+
+
 def test_a_file_of_a_host_that_is_called_like_one_of_ours_is_bound_line_by_line() -> None:
     path = "roles/web/files/srv/app/resources.yaml"
     digests = {digest_of(FILES, {path: text}, hosts=()) for text in (b"admins:\n", b"guests:\n", b"\n")}

@@ -23,7 +23,7 @@ from deployments.core.definition.model import (
     MergedResource,
 )
 from deployments.core.definition.parse import TEMPLATES
-from deployments.core.definition.patches import Edits, changed_lines
+from deployments.core.definition.patches import Edits, changed_lines, declared_lines
 from deployments.core.definition.placement_model import is_watched, undeclared_state
 from deployments.core.definition.render import desired_resource, watched_kinds
 from deployments.core.definition.sandbox import TemplateStore
@@ -43,7 +43,6 @@ from inventory.core.host_view import HostView
 CHANGED, ALREADY, CONFLICT = "changed", "already right", "in conflict"
 UNMANAGED, UNKNOWN = "no longer managed", "unknown"
 
-_HEADING = re.compile(r"(?:[a-z_]+:)?\s*")
 _COMPUTED_INCLUDE = re.compile(rb"\{%[-+]?\s*(?:include|import|extends|from)\s+[^'\"\s\[(]")
 
 
@@ -104,9 +103,11 @@ def effect_digest(files: Mapping[str, bytes], edits: Edits, change: Effect) -> s
     """SHA-256 (hex) of what an approval is about: the lines taken out and put in, and for every host and resource
     the desired state before and after. Line numbers, context and live states are not in it, so that a rebase
     which changes none of this keeps the approval. Nor are the headings of sections and that a resources.yaml is new:
-    whoever comes first writes them, and what stands below them is bound by its effect.
+    whoever comes first writes them; each line is bound with the section that it stands in.
     """
-    lines = [list(line) for line in changed_lines(files, edits) if not _says_nothing(*line)]
+    ours = {path: content for path, content in edits.items() if _is_ours(path)}
+    others = {path: content for path, content in edits.items() if path not in ours}
+    lines = [list(line) for line in (*changed_lines(files, others), *declared_lines(files, ours))]
     states = [
         [item.host, item.resource, digest(item.before), digest(item.after)] for item in change.resources
     ]
@@ -122,11 +123,10 @@ class _Said:
     watched: bool = False
 
 
-def _says_nothing(path: str, sign: str, line: str) -> bool:
+def _is_ours(path: str) -> bool:
+    """Whether it is a layer's resources.yaml: a host's own file may have that name too."""
     place = split_layer(path)
-    if place is None or place[1] != RESOURCES_FILE:
-        return False  # a host's own file may have that name, and each of its lines counts
-    return line == "(file)" or _HEADING.fullmatch(line) is not None
+    return place is not None and place[1] == RESOURCES_FILE
 
 
 def _judged(host: str, resource: str, was: _Said, becomes: _Said, live: State | None) -> ResourceEffect:

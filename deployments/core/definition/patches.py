@@ -10,6 +10,7 @@ Edits = Mapping[str, bytes | None]
 """Repository path → new content; None deletes the file."""
 
 CONTEXT = 3
+_HEADING = re.compile(r"(?:[a-z_]+:)?\s*")
 _QUOTED = re.compile(r'[\x00-\x1f"\\\x7f]')
 
 
@@ -51,6 +52,33 @@ def changed_lines(files: Mapping[str, bytes], edits: Edits) -> Iterator[tuple[st
             if tag != "equal":
                 yield from ((path, "-", line) for line in before[i1:i2])
                 yield from ((path, "+", line) for line in after[j1:j2])
+
+
+def declared_lines(files: Mapping[str, bytes], edits: Edits) -> Iterator[tuple[str, str, str, str]]:
+    """`(path, "-" or "+", section, line)` of edited resources.yaml files: each line with the section it stands in.
+
+    The heading of a section by itself, blank lines, and that the file is new are not among them: whoever comes first
+    writes those, and a section without lines says nothing.
+    """
+    for path in sorted(only_changes(files, edits)):
+        before, after = _lines(files.get(path)), _lines(edits[path])
+        under = {"-": _sections(before), "+": _sections(after)}
+        for tag, i1, i2, j1, j2 in opcodes(before, after):
+            if tag == "equal":
+                continue
+            for sign, lines, numbers in (("-", before, range(i1, i2)), ("+", after, range(j1, j2))):
+                said = (number for number in numbers if not _HEADING.fullmatch(lines[number]))
+                yield from ((path, sign, under[sign][number], lines[number]) for number in said)
+
+
+def _sections(lines: list[str]) -> list[str]:
+    """The top-level key that each line stands below, or is."""
+    found, section = [], ""
+    for line in lines:
+        if line[:1] not in ("", " ", "#", "\n", "\r", "-"):
+            section = line.partition(":")[0].strip()
+        found.append(section)
+    return found
 
 
 def _file(path: str, old: bytes | None, new: bytes | None, context: int) -> str:

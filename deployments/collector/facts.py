@@ -34,5 +34,10 @@ def parse_clock(body: bytes) -> float | None:
 
 
 def clock_offset(sent: float, started: float, ended: float, received: float) -> float:
-    """Host minus ours, in seconds, as NTP computes it: half of what the way there and the way back disagree."""
-    return ((started - sent) + (ended - received)) / 2
+    """Host minus ours, in seconds: of the offsets that fit, the least.
+
+    The host read its clock after we sent and before we received, so the offset is at most `started - sent` and at
+    least `ended - received`. The middle of the two (as NTP takes it) is off by seconds where a busy machine is slow to
+    begin and quick to answer; most clocks are right, and one that is not shows here all the same.
+    """
+    return min(max(0.0, ended - received), started - sent) if ended - received <= started - sent else 0.0

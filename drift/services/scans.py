@@ -36,7 +36,7 @@ def create_scan(*, actor: Actor, selector: str, mode: str = "deep", purpose: str
 
 def create_scan_once(*, actor: Actor, selector: str) -> Scan:
     """The same for a button that somebody may press twice: asked again by the same person for the same hosts within
-    seconds, it is the scan that was started then. The person's row is held, so that of two at once one waits."""
+    seconds, it is the scan that was started then and still runs. The person's row is held, so that of two at once one waits."""
     roles.require(actor, "scan.run")
     with transaction.atomic():
         Person.objects.select_for_update(no_key=True).filter(username=actor.label).first()
@@ -45,6 +45,7 @@ def create_scan_once(*, actor: Actor, selector: str) -> Scan:
             purpose=REQUESTED,
             requested_by=actor.label,
             created_at__gte=clock.now() - PRESSED_TWICE,
+            finished_at=None,
         )
         return before.order_by("-number").first() or create_scan(actor=actor, selector=selector)
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployments.collector.facts import clock_offset
 from deployments.collector.protocol import Collection, Limits, Observation, Question, unknown_observation
 from deployments.collector.wire import Ask, encode, program_input
 from deployments.core.content_digests import NO_KEY, keyed_digest
@@ -238,7 +239,7 @@ def test_an_honest_host_is_believed() -> None:
     assert found.evidence["file:/etc/motd"]["mtime"] == 1_700_000_000.5
     assert found.evidence["file:/etc/pipe"]["what"] == "FIFO"
     assert found.failure is None
-    assert found.clock_offset == pytest.approx(100.0)
+    assert found.clock_offset == pytest.approx(100.0, abs=0.5)
     assert found.facts == {"kernel": "Linux 6.1", "machine": "x86_64", "hostname": "fake", "os_id": "debian"}
 
 
@@ -402,3 +403,19 @@ def test_a_question_follows_the_manifest() -> None:
     assert question.secret_files == {"/etc/app/p"}
     assert question.watched == {"package"}
     assert question.roots.paths == ("/etc",) and question.roots.first == {"/etc"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "started", "ended", "received", "offset"),
+    [
+        (0, 5, 5.1, 5.2, 0),  # slow to begin, quick to answer: a clock that is right stays right
+        (0, 0.1, 0.2, 9, 0),
+        (0, 100.5, 100.6, 1, 99.6),  # at least this fast
+        (0, -99, -98.9, 1, -99),  # at least this slow
+        (0, 0.5, 1.5, 0.3, 0),  # whole seconds only: nothing fits, nothing is claimed
+    ],
+)
+def test_the_clocks_offset_is_the_least_that_fits(
+    sent: float, started: float, ended: float, received: float, offset: float
+) -> None:
+    assert clock_offset(sent, started, ended, received) == pytest.approx(offset)

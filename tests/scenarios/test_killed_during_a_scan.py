@@ -43,7 +43,10 @@ def test_killing_worker_relay_and_valkey_during_a_scan_loses_and_repeats_nothing
     assert HostScan.objects.filter(scan=scan, status="ok").count() == HOSTS
     scan.refresh_from_db()
     assert (scan.job.state, scan.job.items_done) == ("done", HOSTS)
-    assert scan.counts["hosts"] == {"ok": HOSTS, "partial": 0, "unknown": 0, "total": HOSTS, "not_tried": 0}
+    assert {name: count for name, count in scan.counts["hosts"].items() if count} == {
+        "ok": HOSTS,
+        "total": HOSTS,
+    }
     finding = Finding.objects.get()
     assert Occurrence.objects.filter(finding=finding).count() == EDITED
     assert not JobBatch.objects.exclude(state="done").exists()

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from common.core.actor import SYSTEM
 from common.services.people import create_login_link
@@ -83,7 +92,14 @@ class Console:
     # ---- anywhere
 
     def go(self, path: str) -> Response:
-        response = self.page.goto(path)
+        try:
+            response = self.page.goto(path)
+        except Error as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+            # The page that we leave was about to show that its work is done, and asked for itself anew.
+            self.page.wait_for_load_state()
+            response = self.page.goto(path)
         assert response is not None and response.status == 200, f"{path}: {response and response.status}"
         return response
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from changemgmt.models import Change
 from changemgmt.services.approvals import approve_change, refuse_change
-from common.models import Job
+from common.models import Job, OutboxEvent
 from drift.models import Decision, Finding
 from drift.models.decision import FOLD_BACK, WAIVE
 from drift.services.decisions import propose_decision, refresh_decision
@@ -97,6 +97,15 @@ def jobs(decision: Decision) -> list[tuple[str, str]]:
 def void_reason(decision: Decision) -> str:
     change = Change.objects.get(pk=decision.change_id)
     return str(change.approvals.exclude(voided_at=None).latest("created_at").void_reason)
+
+
+def change_of(decision: Decision) -> Change:
+    return Change.objects.get(pk=decision.change_id)
+
+
+def event_of(type: str) -> dict[str, Any]:
+    event = OutboxEvent.objects.filter(type=type).latest("created_at")
+    return {"event_id": event.pk, "type": type, "subject_id": event.subject_id, "data": event.data}
 
 
 def refresh(decision: Decision, who: str = "ana") -> Decision:

@@ -11,7 +11,7 @@ from changemgmt.queries.approvals import approvers_for
 from changemgmt.services.approvals import approve_change
 from common import clock
 from common.core.errors import Conflict, Invalid, NotPermitted, Unprocessable
-from common.models import Job, OutboxEvent
+from common.models import Job
 from common.services.jobs import claim_batch
 from drift.models import Decision, Finding
 from drift.models.decision import FOLD_BACK, WAIVE
@@ -27,6 +27,7 @@ from tests.folding import (
     approve,
     begin,
     carry_out,
+    change_of,
     fixed_by_hand,
     fold,
     jobs,
@@ -48,15 +49,6 @@ def fleet(settings: Any, tmp_path: Path) -> GitFleet:
 @pytest.fixture
 def finding(fleet: GitFleet) -> Finding:
     return fixed_by_hand(fleet)
-
-
-def change_of(decision: Decision) -> Change:
-    return Change.objects.get(pk=decision.change_id)
-
-
-def event_of(type: str) -> dict[str, Any]:
-    event = OutboxEvent.objects.filter(type=type).latest("created_at")
-    return {"event_id": event.pk, "type": type, "subject_id": event.subject_id, "data": event.data}
 
 
 # ---- proposing

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from changemgmt.models import Change
 from changemgmt.services.approvals import approve_change, void_approval
 from common import clock
 from common.core.errors import Conflict, Unprocessable
-from common.models import LedgerEntry, OutboxEvent
+from common.models import LedgerEntry
 from deployments.core.states import Unknown
 from drift.models import Blob, Decision, Finding
 from drift.services.decision_events import (
@@ -27,6 +26,8 @@ from tests.folding import (
     approve,
     begin,
     carry_out,
+    change_of,
+    event_of,
     fixed_by_hand,
     fold,
     jobs,
@@ -46,15 +47,6 @@ def fleet(settings: Any, tmp_path: Path) -> GitFleet:
 @pytest.fixture
 def finding(fleet: GitFleet) -> Finding:
     return fixed_by_hand(fleet)
-
-
-def change_of(decision: Decision) -> Change:
-    return Change.objects.get(pk=decision.change_id)
-
-
-def event_of(type: str) -> dict[str, Any]:
-    event = OutboxEvent.objects.filter(type=type).latest("created_at")
-    return {"event_id": event.pk, "type": type, "subject_id": event.subject_id, "data": event.data}
 
 
 # ---- events late, twice, out of order

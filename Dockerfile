@@ -17,4 +17,4 @@ RUN python -m compileall -q .
 USER foldback
 VOLUME /var/lib/foldback
 EXPOSE 8000
-CMD ["gunicorn", "--bind=0.0.0.0:8000", "--workers=4", "--threads=4", "--access-logfile=-", "--no-control-socket", "--worker-tmp-dir=/tmp", "config.wsgi:application"]
+CMD ["gunicorn", "--bind=0.0.0.0:8000", "--workers=4", "--threads=4", "--keep-alive=30", "--access-logfile=-", "--no-control-socket", "--worker-tmp-dir=/tmp", "config.wsgi:application"]

@@ -4,17 +4,19 @@
 #   make up     a single-node service for evaluation, data in var/               (PORT, BIND, DATA_DIR, DATABASE_URL, REDIS_URL, DEFINITION_URL)
 #   make test   the whole suite                                                  (REQUIRE_ALL=1, ARGS="-k name")
 #   make hosts  real Debian hosts, until Ctrl-C; needs root                      (N=3)
+#   make bench  measurements, with a table and benchmarks/results/               (ONLY=scan, ARGS="HOSTS=500")
 #   make check  format, lint, types, import contracts, migrations, OpenAPI, docs in step
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+ONLY ?=
 N ?= 3
 export PORT BIND DATA_DIR DATABASE_URL DATABASE_OWNER_URL DATABASE_SERVING_ROLE REDIS_URL DEFINITION_URL RESET REQUIRE_ALL
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up engines manage keys test hosts check format docs lock venv venv-dev clean
+.PHONY: help demo up engines manage keys test bench hosts check format docs lock venv venv-dev clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,6 +42,10 @@ keys: venv
 
 test: venv-dev
 	@$(PY) -m config.launch exec -- $(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+
+# Slow: ten thousand simulated hosts, real workers. docs/benchmarks.md says what each key means.
+bench: venv-dev
+	@$(PY) -m benchmarks $(ONLY) $(ARGS)
 
 # Real machines with systemd and sshd, as the tests have them (tests/hosts/machines.py), to try things on.
 hosts: venv

@@ -14,7 +14,7 @@ def run_batch_task(batch_id: str) -> None:
 
 @shared_task(name="common.deliver_event")
 def deliver_event_task(delivery_id: str) -> None:
-    deliveries.deliver_event(delivery_id=UUID(delivery_id))
+    deliveries.take_turn(delivery_id=UUID(delivery_id))
 
 
 @shared_task(name="common.tasks.purge_idempotency_keys_task")

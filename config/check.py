@@ -24,6 +24,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "openapi": ("python", "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
     "lifecycles": ("python", "manage.py", "lifecycles", "--check"),
     "compose": ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
+    "gitlab": ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "docs/integrations/gitlab-ci.yml"),
+    "github": (
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        "docs/integrations/github-workflow.yml",
+    ),
 }
 
 ADDRESS = re.compile(

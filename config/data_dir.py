@@ -134,10 +134,10 @@ def write_env(path: Path, environment: Mapping[str, str]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that the system gives to nobody by itself: from the day it is chosen until an engine listens there may be
+    seconds, in which connections and services that begin would take what it gives."""
+    ports = range(15_000, 30_000)
+    return next(port for port in iter(lambda: secrets.choice(ports), None) if port_is_free("127.0.0.1", port))
 
 
 def port_is_free(host: str, port: int) -> bool:

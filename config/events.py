@@ -18,13 +18,36 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
     "change.withdrawn": [
         "drift.services.decision_events.reopen_rejected_decision",
         "drift.services.adoption_events.return_refused_adoption",
+        "changemgmt.services.timeline.tell_of_change",
     ],
     "change.voided": ["drift.services.decision_events.return_voided_decision"],
+    "change.imported": ["drift.services.explanations.explain_by_change"],
     "change.logged": ["drift.services.explanations.explain_by_change"],
+    "change.transferred": ["changemgmt.services.timeline.tell_of_change"],
+    "change.claimed": [
+        "drift.services.explanations.explain_by_change",
+        "changemgmt.services.timeline.tell_of_change",
+    ],
+    "change.started": [
+        "drift.services.explanations.explain_by_change",
+        "changemgmt.services.timeline.tell_of_change",
+    ],
+    "change.completed": ["changemgmt.services.timeline.tell_of_change"],
+    "change.failed": ["changemgmt.services.timeline.tell_of_change"],
+    "person.deactivated": [
+        "changemgmt.services.transfers.hand_over_work",
+        "changemgmt.services.incidents.hand_over_led",
+        "drift.services.leaving.release_claims",
+    ],
+    "incident.opened": ["drift.services.incident_scans.scan_scope"],
+    "incident.updated": ["drift.services.incident_scans.scan_scope"],
+    "incident.reopened": ["drift.services.incident_scans.scan_scope"],
+    "incident.closed": ["drift.services.incident_scans.scan_closed"],
     "job.finished": [
         "drift.services.scans.finish_scan",
         "drift.services.decision_events.finish_fold_back_job",
         "drift.services.adoption_events.follow_adoption_job",
+        "drift.services.incident_scans.follow_scan",
     ],
     "finding.proven": ["drift.services.decision_events.withdraw_moot_decisions"],
     "finding.superseded": ["drift.services.decision_events.withdraw_moot_decisions"],
@@ -35,6 +58,39 @@ EVENT_CONSUMERS: dict[str, list[str]] = {
     "host.enrolled": ["drift.services.host_keys.look_again"],
     "findings.committed": ["drift.services.scans.scan_for_proof"],
 }
+
+# What there is to tell people of an event: `write(*, type, subject_id, data)` → messages, and whom each concerns.
+NOTICE_WRITERS: dict[str, str] = {
+    "change.logged": "changemgmt.queries.change_notices.write",
+    "change.proposed": "changemgmt.queries.change_notices.write",
+    "change.drafted": "changemgmt.queries.change_notices.write",
+    "change.approved": "changemgmt.queries.change_notices.write",
+    "change.accepted": "changemgmt.queries.change_notices.write",
+    "change.rejected": "changemgmt.queries.change_notices.write",
+    "change.disputed": "changemgmt.queries.change_notices.write",
+    "change.voided": "changemgmt.queries.change_notices.write",
+    "change.withdrawn": "changemgmt.queries.change_notices.write",
+    "change.started": "changemgmt.queries.change_notices.write",
+    "change.completed": "changemgmt.queries.change_notices.write",
+    "change.failed": "changemgmt.queries.change_notices.write",
+    "change.reviewed": "changemgmt.queries.change_notices.write",
+    "change.claimed": "changemgmt.queries.change_notices.write",
+    "change.transferred": "changemgmt.queries.change_notices.write",
+    "change.commented": "changemgmt.queries.change_notices.write",
+    "change.due": "changemgmt.queries.change_notices.write",
+    "change.overdue": "changemgmt.queries.change_notices.write",
+    "incident.opened": "changemgmt.queries.incident_notices.write_incident",
+    "incident.updated": "changemgmt.queries.incident_notices.write_incident",
+    "incident.closed": "changemgmt.queries.incident_notices.write_incident",
+    "incident.reopened": "changemgmt.queries.incident_notices.write_incident",
+    "incident.reviewed": "changemgmt.queries.incident_notices.write_incident",
+    "window.created": "changemgmt.queries.incident_notices.write_window",
+    "window.updated": "changemgmt.queries.incident_notices.write_window",
+    "window.cancelled": "changemgmt.queries.incident_notices.write_window",
+    "finding.unexplained": "drift.queries.finding_notices.write",
+}
+for _type in NOTICE_WRITERS:
+    EVENT_CONSUMERS.setdefault(_type, []).append("changemgmt.services.notices.write_notices")
 
 JOB_HANDLERS: dict[str, str] = {
     "credential-test": "deployments.services.credential_tests.run_credential_test_batch",

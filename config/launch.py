@@ -203,6 +203,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     asked = parse(sys.argv[1:])
+    # A service is eight processes and a test run some hundred: each would compile all of it anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for number in STOPPING:
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             signal.signal(number, _raise_stop)

@@ -4,6 +4,7 @@
 """
 
 import base64
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ from typing import Any
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Exchange, Queue
 
 from config.events import EVENT_CONSUMERS as EVENT_CONSUMERS
 from config.events import JOB_HANDLERS as JOB_HANDLERS
+from config.events import NOTICE_WRITERS as NOTICE_WRITERS
+
+# While code is loaded nothing becomes garbage, and to look for it was a fifth of a process's start. Until common.apps.
+gc.disable()
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -86,15 +92,46 @@ DEFINITION_URL = env.str("DEFINITION_URL", default="")
 DEFINITION_TOKEN = env.str("DEFINITION_TOKEN", default="")
 DEFINITION_SSH_KEY = env.str("DEFINITION_SSH_KEY", default="")
 FOUR_EYES = env.str("FOUR_EYES", default="on").lower() not in {"off", "0", "false", "no"}
+# What was done first has to be approved by somebody else within so many hours.
+REVIEW_HOURS = env.int("FOLDBACK_REVIEW_HOURS", default=48)
 
 # Who made by hand what a change decides on, beyond what is written on it: `makers(change)` → ids of people.
 CHANGE_MAKERS = ["drift.queries.makers.makers_of_decision", "drift.queries.makers.makers_of_adoption"]
+# What resources were before and after a change, as scans saw them (changemgmt.queries.live_states); "" for nothing.
+LIVE_STATE_PROVIDER = "drift.queries.change_states.live_states"
+# What has to allow that a change is carried out: `gate(change, now)` → changemgmt.core.gates.GateAnswer.
+GATES = [
+    "changemgmt.queries.gates.approved_change",
+    "changemgmt.queries.gates.planned_time",
+    "changemgmt.queries.windows.freeze_gate",
+]
+
+# `smtp+tls://user:password@host:587`; without it no e-mail is sent. Only workers need it.
+EMAIL_HOST = ""
+if _mail := env.str("EMAIL_URL", default=""):
+    if not _mail.startswith(("smtp://", "smtp+tls://", "smtp+ssl://")):
+        raise ImproperlyConfigured(
+            "EMAIL_URL is smtp+tls://user:password@host:587, smtp+ssl://… or smtp://…."
+        )
+    vars().update(env.email_url_config(_mail))
+DEFAULT_FROM_EMAIL = env.str("FOLDBACK_MAIL_FROM", default="Foldback <foldback@localhost>")
+
+# Hosts that messages may be sent to although they are private, local or plain http: `chat.example.org`, `localhost:8065`.
+OUTBOUND_ALLOWED = env.list("FOLDBACK_OUTBOUND_ALLOWED", default=[])
 
 # Folders that hosts with the transport `local` may have as their root; none unless named here.
 LOCAL_ROOTS = env.list("FOLDBACK_LOCAL_ROOTS", default=[])
 SCAN_CONCURRENCY = env.int("FOLDBACK_SCAN_CONCURRENCY", default=50)
 SCAN_BATCH_HOSTS = env.int("FOLDBACK_SCAN_BATCH_HOSTS", default=200)
+# What hosts looked like, and the rows of scans' hosts, are kept for so many days (docs/operations.md, "Retention").
+HISTORY_DAYS = env.int("FOLDBACK_HISTORY_DAYS", default=400)
+LOOKS_DAYS = env.int("FOLDBACK_LOOKS_DAYS", default=90)
+SCAN_CONNECT_SECONDS = env.int("FOLDBACK_SCAN_CONNECT_SECONDS", default=15)
 SCAN_HOST_SECONDS = env.int("FOLDBACK_SCAN_HOST_SECONDS", default=60)
+# How long the scheduled quick scans stay; findings, and what hosts looked like, stay beyond them.
+QUICK_SCANS_DAYS = env.int("FOLDBACK_QUICK_SCANS_DAYS", default=3)
+# So long nobody is told of drift that nobody explained: whoever fixes something by hand logs it a little later.
+CLAIM_MINUTES = env.int("FOLDBACK_CLAIM_MINUTES", default=15)
 LEASE_SECONDS = env.int("FOLDBACK_LEASE_SECONDS", default=30)
 RELAY_POLL_SECONDS = env.int("FOLDBACK_RELAY_POLL_SECONDS", default=5)
 
@@ -179,6 +216,8 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# Every test client makes the middlewares anew; without this, one of them reads all static files each time.
+WHITENOISE_AUTOREFRESH = FOLDBACK_ENV == "test"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
@@ -214,10 +253,26 @@ SPECTACULAR_SETTINGS = {
         "ChangeKind": "changemgmt.core.words.KINDS",
         "RecordKind": "changemgmt.core.words.RECORD_KINDS",
         "ApprovalVerdict": "changemgmt.core.words.VERDICTS",
+        "ApproverRole": "changemgmt.queries.approvals.APPROVER_ROLES",
+        "GateVerdict": "changemgmt.core.gates.VERDICTS",
+        "Risk": "changemgmt.core.words.RISKS",
+        "ChannelKind": "changemgmt.models.notice.CHANNEL_KINDS",
+        "PersonRole": "common.core.roles.PERSON_ROLES",
+        "ChangeState": "changemgmt.core.lifecycles.CHANGE_STATES",
+        "NoticeState": "changemgmt.models.notice.NOTICE_STATES",
+        "WindowKind": "changemgmt.core.words.WINDOW_KINDS",
         "CredentialKind": "inventory.models.credential.KINDS",
         "DecisionKind": ["fold-back", "waive"],
     },
 }
+
+# What /metrics tells: `metrics(now)` → metric families of prometheus_client.
+METRIC_SOURCES = [
+    "common.queries.metrics.metrics",
+    "drift.queries.metrics.metrics",
+    "drift.queries.schedule_metrics.metrics",
+    "changemgmt.queries.notice_metrics.metrics",
+]
 
 WORK_PUBLISHER = "config.celery.publish"
 CELERY_BROKER_URL = REDIS_URL
@@ -226,9 +281,15 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A process that has grown by what a batch of full looks takes makes way for a new one, between two batches.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("FOLDBACK_WORKER_PROCESS_MB", default=160) * 1000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Workers take from both queues in turn. A turn of batches is one, which may take minutes; one of everything else, events
+# above all, is up to two seconds of it. Were either taken first, the other could wait for ever.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "batches")]
+CELERY_TASK_ROUTES = {"common.run_batch": {"queue": "batches"}}
 # A frozen Redis must not hold a publisher for minutes: see docs/architecture.md, "Work".
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
@@ -237,7 +298,38 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 10,
     "max_retries": 1,
 }
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
+    # While nobody takes them, ten minutes' worth pile up and no more; clocks of machines may be apart by as much.
+    "start-due-scans": {
+        "task": "drift.tasks.start_due_scans_task",
+        "schedule": 5.0,
+        "options": {"expires": 600},
+    },
+    "forget-old-looks": {"task": "drift.tasks.forget_old_looks_task", "schedule": 3600.0},
+    # A slot is ten minutes; asked for each minute, so that none is missed for a moment's sake.
+    "take-coverage-sample": {
+        "task": "drift.tasks.take_coverage_sample_task",
+        "schedule": 60.0,
+        "options": {"expires": 600},
+    },
+    "purge": {"task": "drift.tasks.purge_task", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
+    "alert-unexplained": {
+        "task": "drift.tasks.alert_unexplained_task",
+        "schedule": 60.0,
+        "options": {"expires": 600},
+    },
+    "send-notices": {
+        "task": "changemgmt.tasks.send_notices_task",
+        "schedule": 5.0,
+        "options": {"expires": 60},
+    },
+    "forget-old-notices": {"task": "changemgmt.tasks.forget_old_notices_task", "schedule": 3600.0},
+    "remind-of-due-changes": {
+        "task": "changemgmt.tasks.remind_of_due_changes_task",
+        "schedule": 60.0,
+        "options": {"expires": 600},
+    },
     "reopen-expired-waivers": {"task": "drift.tasks.reopen_expired_waivers_task", "schedule": 60.0},
     "fetch-definition": {"task": "deployments.tasks.fetch_definition_task", "schedule": 60.0},
     "purge-idempotency-keys": {"task": "common.tasks.purge_idempotency_keys_task", "schedule": 3600.0},
@@ -260,5 +352,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("FOLDBACK_LOG_LEVEL", default="INFO")},
-    "loggers": {"asyncssh": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "asyncssh": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        # They log whole addresses, and that of a webhook is a secret.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
 }

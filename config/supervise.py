@@ -22,7 +22,13 @@ from config.engines import EngineProgram, child_command
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Who is given what. What isn't named here is kept from every program of the service.
-_WORKERS = ("FOLDBACK_SEAL_PRIVATE", "FOLDBACK_HMAC_KEY", "DEFINITION_TOKEN", "DEFINITION_SSH_KEY")
+_WORKERS = (
+    "FOLDBACK_SEAL_PRIVATE",
+    "FOLDBACK_HMAC_KEY",
+    "DEFINITION_TOKEN",
+    "DEFINITION_SSH_KEY",
+    "EMAIL_URL",
+)
 GUARDED = ("DATABASE_OWNER_URL", *_WORKERS)
 WORKER_KEYS = frozenset(_WORKERS)
 
@@ -42,7 +48,7 @@ def python(*arguments: str) -> tuple[str, ...]:
 
 def service_programs(*, host: str, port: int, data: DataDir, fleet: bool) -> list[AppProgram]:
     """web, worker, beat, relay; and the demonstration fleet."""
-    bind = ("--bind", f"{host}:{port}", "--workers", "2", "--threads", "4")
+    bind = ("--bind", f"{host}:{port}", "--workers", "2", "--threads", "4", "--keep-alive", "30")
     quiet = ("--no-control-socket", "--access-logfile", "-", "--graceful-timeout", "5")
     celery = ("-m", "celery", "-A", "config")
     schedule = ("--schedule", str(data.run / "beat"), "--pidfile", "")

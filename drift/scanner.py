@@ -6,17 +6,21 @@ result with a reason. Only `on_result` may stop a scan by raising, since what it
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from common.clock import monotonic
 from deployments.collector import reasons
 from deployments.collector.protocol import Collection, Limits, Observation, Question, unknown_observation
-from deployments.collector.reasons import code_of, reason
+from deployments.collector.question import Recalled
+from deployments.collector.quick import ContentsLook, Quick, QuickLook
+from deployments.collector.reasons import reason
 from deployments.core.states import State
 from deployments.transport.base import Session, Transport, TransportFailure
 from deployments.transport.host_keys import HostKey
+from drift.core.retries import NEVER, Retries
+from drift.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -32,20 +36,31 @@ _Result = TypeVar("_Result")
 @dataclass(frozen=True)
 class Target:
     """One host to look at. `wanted` decides whose content is fetched, `moved` whether it is asked who was at work
-    there (see `Collection`); `context` comes back untouched."""
+    there (see `Collection`); `context` comes back untouched.
+
+    With `quick` it is asked first whether anything has moved; only what has is looked at then, beside what `recalled`
+    says of the rest. A `deep` look does not believe the times of files: where nothing has moved, all of them are read once
+    more, and where anything is another, everything is looked at. `prepare` gives the target once it is needed whole: of
+    most hosts it never is.
+    """
 
     host: str
     question: Question
     wanted: Wanted | None = None
     moved: Callable[[Mapping[str, State]], bool] | None = None
     context: Any = None
+    recalled: Recalled | None = None
+    quick: Quick | None = None
+    deep: bool = False
+    prepare: "Callable[[], Awaitable[Target]] | None" = None
 
 
 @dataclass(frozen=True)
 class HostResult:
     """One host, looked at. "ok": everything is known; "partial": some is not; "unknown": nothing is, or no answer.
 
-    `reason` says why it is not "ok"; the observation says it for each resource. `seconds` is how long it took, and
+    `reason` says why it is not "ok"; the observation says it for each resource. `unmoved`: nothing has moved since what is
+    remembered of it, which still holds; the observation is empty then. `seconds` is how long it took, and
     `ended_at` when that was, by the scan's clock: results may wait before they are taken. `offered_key` is the
     host key that was refused, where that is why.
     """
@@ -57,6 +72,7 @@ class HostResult:
     seconds: float
     ended_at: float
     offered_key: HostKey | None = None
+    unmoved: bool = False
 
     @property
     def host(self) -> str:
@@ -69,17 +85,18 @@ class Scan:
 
     `open_transport` gives a way to a host; it may raise TransportFailure. `nonce` gives a new random one for
     each look (see `Collection`). `clock` gives our time in seconds since 1970, to measure the hosts' clocks by.
-    `attempts` is how often a host is tried whose connection fails for a reason that may pass; `backoff` gives
-    the seconds to wait before the second attempt (1), the third (2), …
+    `retries` says when a host is tried again whose connection fails for a reason that may pass, with `chance` a random
+    number from 0 to 1; it holds no place meanwhile. `salt`: see `Sections.of`.
     """
 
     open_transport: Callable[[Target], Transport]
     nonce: Callable[[], str]
     clock: Callable[[], float]
     hmac_key: bytes | None = field(default=None, repr=False)
+    salt: bytes = b""
     limits: Limits = field(default_factory=Limits)
-    attempts: int = 1
-    backoff: Callable[[int], float] = lambda attempt: 0.5 * 2**attempt
+    retries: Retries = NEVER
+    chance: Callable[[], float] = lambda: 0.5
 
 
 async def scan_targets(
@@ -95,18 +112,21 @@ async def scan_targets(
     `on_result` is called once per host, as each is finished and never two at a time. `cancelled` is asked four
     times a second; hosts that are being looked at then are dropped without a result, as are those still to come.
     """
-    source = _source(targets)
-    taking, reporting = asyncio.Lock(), asyncio.Lock()
+    turns = Turns(targets)
+    reporting = asyncio.Lock()
 
     async def worker() -> None:
-        while True:
-            async with taking:
-                target = await anext(source, None)
-            if target is None:
-                return
-            result = await look_at(target, scan)
+        while (turn := await turns.next()) is not None:
+            started = monotonic()
+            seen = await _attempt(turn.item, scan)
+            pause = scan.retries.pause(
+                seen.again, attempt=turn.attempt, elapsed=monotonic() - turn.since, chance=scan.chance()
+            )
+            if pause is not None:
+                turns.again(turn, pause)
+                continue
             async with reporting:
-                outcome = on_result(result)
+                outcome = on_result(_result(turn.item, seen, monotonic() - started, scan.clock()))
                 if outcome is not None:
                     await outcome
 
@@ -126,23 +146,20 @@ async def scan_targets(
         for task in workers:
             task.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        await source.aclose()
+        await turns.close()
 
 
 async def look_at(target: Target, scan: Scan) -> HostResult:
-    """Look at one host. Never raises for what the host does."""
+    """Look at one host, once. Never raises for what the host does."""
     started = monotonic()
-    attempt = 1
-    while True:
-        observation, offered = await _attempt(target, scan)
-        # Only what never began is tried again: a second look at a host that misbehaves would cost as much.
-        failure = code_of(observation.failure or "")
-        if attempt >= scan.attempts or failure not in reasons.RETRYABLE or observation.facts:
-            break
-        await asyncio.sleep(scan.backoff(attempt))
-        attempt += 1
-    status, why = judge(observation)
-    return HostResult(target, status, why, observation, monotonic() - started, scan.clock(), offered)
+    return _result(target, await _attempt(target, scan), monotonic() - started, scan.clock())
+
+
+def _result(target: Target, seen: "_Seen", seconds: float, ended_at: float) -> HostResult:
+    status, why = judge(seen.observation)
+    return HostResult(
+        target, status, why, seen.observation, seconds, ended_at, seen.offered, unmoved=seen.unmoved
+    )
 
 
 def judge(observation: Observation) -> tuple[Status, str | None]:
@@ -156,34 +173,105 @@ def judge(observation: Observation) -> tuple[Status, str | None]:
     return ("unknown" if nothing else "partial"), whys[0]
 
 
-async def _attempt(target: Target, scan: Scan) -> tuple[Observation, HostKey | None]:
-    """What was seen, and the host key that was refused."""
-    offered: HostKey | None = None
-    given = {"wanted": target.wanted, "moved": target.moved}
-    hooks: dict[str, Any] = {name: hook for name, hook in given.items() if hook is not None}
+async def _attempt(target: Target, scan: Scan) -> "_Seen":
+    limits = scan.limits
+    collection: Collection | None = None
+    quick = QuickLook(target.quick, nonce=scan.nonce()) if target.quick is not None else None
+    began = False
     try:
-        collection = Collection(
-            target.question, nonce=scan.nonce(), hmac_key=scan.hmac_key, limits=scan.limits, **hooks
-        )
-        deadline = monotonic() + scan.limits.connect_seconds + scan.limits.session_seconds
         try:
             # The transport keeps its own limits; this one holds whatever it does.
-            async with asyncio.timeout(deadline - monotonic()):
+            most = limits.session_seconds * (2 if quick is not None and target.deep else 1)
+            async with asyncio.timeout(limits.connect_seconds + most):
                 async with scan.open_transport(target).session() as session:
-                    await _rounds(collection, session, scan)
+                    deadline = monotonic() + limits.session_seconds
+                    if quick is not None:
+                        await _ask_quickly(quick, session, deadline)
+                        began = True
+                        if quick.failure is None and not quick.moved and not target.deep:
+                            return _Seen(Observation({}), unmoved=True)
+                    if quick is None or quick.failure is None:
+                        target = await target.prepare() if target.prepare is not None else target
+                        if quick is not None and target.deep:
+                            if not quick.moved and await _same_contents(target, scan, session, deadline):
+                                return _Seen(Observation({}), unmoved=True)
+                            # Where all was read in vain, reading it once more takes as long.
+                            quick, deadline = None, monotonic() + limits.session_seconds
+                        collection = _collection(target, scan, quick.moved if quick is not None else None)
+                        await _rounds(collection, session, scan, deadline)
         except TimeoutError:
-            collection.fail(reasons.TIMED_OUT)
+            return _Seen(_failed(collection, target, reasons.TIMED_OUT))
         except TransportFailure as failure:
-            collection.fail(failure.reason)
-            offered = failure.offered
-        return collection.result(), offered
+            # Only what never began is tried again: another look at a host that misbehaves would cost as much.
+            again = "" if began or failure.output else failure.cause
+            return _Seen(_failed(collection, target, failure.reason), failure.offered, again=again)
+        if collection is None:
+            assert quick is not None and quick.failure is not None
+            return _Seen(unknown_observation(target.question, quick.failure))
+        return _Seen(collection.result())
     except Exception as error:  # one bad host, or a fault of ours, must not end the others
         logger.exception("looking at %s failed", target.host)
-        return unknown_observation(target.question, reason(reasons.INTERNAL, type(error).__name__)), None
+        return _Seen(unknown_observation(target.question, reason(reasons.INTERNAL, type(error).__name__)))
 
 
-async def _rounds(collection: Collection, session: Session, scan: Scan) -> None:
-    deadline = monotonic() + scan.limits.session_seconds
+@dataclass(frozen=True)
+class _Seen:
+    """What came of one attempt; `offered` is the host key that was refused. `again` is the code of what kept it from
+    beginning, empty where it began."""
+
+    observation: Observation
+    offered: HostKey | None = None
+    unmoved: bool = False
+    again: str = ""
+
+
+def _collection(target: Target, scan: Scan, moved: frozenset[str] | None) -> Collection:
+    given = {"wanted": target.wanted, "moved": target.moved}
+    hooks: dict[str, Any] = {name: hook for name, hook in given.items() if hook is not None}
+    return Collection(
+        target.question,
+        nonce=scan.nonce(),
+        hmac_key=scan.hmac_key,
+        limits=scan.limits,
+        recalled=target.recalled,
+        moved_sections=moved,
+        salt=scan.salt,
+        **hooks,
+    )
+
+
+def _failed(collection: Collection | None, target: Target, why: str) -> Observation:
+    if collection is None:
+        return unknown_observation(target.question, why)
+    collection.fail(why)
+    return collection.result()
+
+
+async def _ask_quickly(quick: QuickLook, session: Session, deadline: float) -> None:
+    answer = await session.run(
+        quick.command,
+        quick.send(),
+        max_output=quick.max_output,
+        timeout=max(0.01, deadline - monotonic()),
+    )
+    quick.receive(answer.stdout, stderr=answer.stderr, exit_status=answer.exit_status)
+
+
+async def _same_contents(target: Target, scan: Scan, session: Session, deadline: float) -> bool:
+    """Whether everything that was read at the earlier look is so now, read again."""
+    look = ContentsLook.of(target.recalled, scan.limits, salt=scan.salt, nonce=scan.nonce())
+    if look is None:
+        return False
+    answer = await session.run(
+        look.command, look.send(), max_output=look.max_output, timeout=max(0.01, deadline - monotonic())
+    )
+    look.receive(answer.stdout, stderr=answer.stderr, exit_status=answer.exit_status)
+    return look.same
+
+
+async def _rounds(collection: Collection, session: Session, scan: Scan, deadline: float) -> None:
+    """Ask until nothing is left to ask. Raises TransportFailure where nothing was answered at all."""
+    began = False
     while (program := collection.send()) is not None:
         sent = scan.clock()
         try:
@@ -194,10 +282,13 @@ async def _rounds(collection: Collection, session: Session, scan: Scan) -> None:
                 timeout=max(0.01, deadline - monotonic()),
             )
         except TransportFailure as failure:
+            if not began and not failure.output:
+                raise
             await _receive(collection, failure.output, failure.reason)
             if collection.send() is not None:  # this answer was whole, but there will be no other
                 collection.fail(failure.reason)
             return
+        began = True
         await _receive(
             collection,
             answer.stdout,
@@ -213,15 +304,6 @@ async def _receive(collection: Collection, output: bytes, failure: str | None, *
         await asyncio.to_thread(collection.receive, output, failure, **rest)
     else:
         collection.receive(output, failure, **rest)
-
-
-async def _source(targets: AsyncIterable[Target] | Iterable[Target]) -> AsyncGenerator[Target, None]:
-    if isinstance(targets, AsyncIterable):
-        async for target in targets:
-            yield target
-    else:
-        for target in targets:
-            yield target
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:

@@ -12,6 +12,7 @@ import environ
 import psycopg2
 import pytest
 
+from tests.entrance.launched import running_service  # noqa: F401
 from tests.hosts.fixtures import (  # noqa: F401
     debian_hosts,
     debian_yard,
@@ -30,9 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(name, …): what the machine must have, see tests/needs.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist groups them
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    mark_tests_on_real_hosts(items)
+@pytest.hookimpl(optionalhook=True)  # without xdist there is nobody to ask it
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a third of the time, tests wait (for a host, a lease, a page)."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Any:
+    mark_tests_on_real_hosts(items)  # before xdist groups them
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    result = yield
+    # What takes long goes first, also before pytest-django's own order: nobody waits at the end for a last story.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    return result
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -68,9 +82,13 @@ def _refused_skip(report: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
-    """The owner makes the test database; each xdist worker has its own."""
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[None]:
+    """The owner makes the test database; each xdist worker has its own, a copy of one that is migrated once."""
     from django.db import connections
+
+    from tests.template_database import drop_template, make_template
 
     settings = connections["default"].settings_dict
     if owner_url := os.environ.get("DATABASE_OWNER_URL"):
@@ -79,16 +97,30 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     name = os.environ.get("FOLDBACK_TEST_DATABASE") or f"test_{settings['NAME']}"
     settings["TEST"]["NAME"] = f"{name}_{worker}" if worker else name
+    if not worker:
+        yield
+        return
+    template, folder = f"{name}_template", tmp_path_factory.getbasetemp().parent
+    settings["TEST"]["TEMPLATE"] = template
+    with django_db_blocker.unblock():
+        make_template(template, folder)
+    yield
+    with django_db_blocker.unblock():
+        drop_template(template, folder)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """A flush after a transactional test truncates every table; the ledger's trigger refuses that. It is put
-    out of action by name, in the test database only, and only the one for TRUNCATE."""
+    """After a test that committed, the ledger is truncated; its trigger refuses that. It is put out of action by
+    name, in the test database only, and only the one for TRUNCATE."""
     from django.db import connection
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty_database
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE common_ledgerentry DISABLE TRIGGER ledger_refuse_truncate")
+    TransactionTestCase._fixture_teardown = lambda case: empty_database()
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import posixpath
 import re
 import stat
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 _CALL = re.compile(rb"^foldback '([a-z0-9]+)' '([^']*)' </dev/null$", re.MULTILINE)
 _ESCAPE = re.compile(rb"\\0([0-7]{3})")
+_ODD = re.compile(rb"[\\\x00-\x1f\x7f]")
 _LETTERS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}
 
 
@@ -36,7 +38,7 @@ class Node:
 
     def record(self, path: bytes) -> bytes:
         size = len(self.content) if self.size is None else self.size
-        head = f"e/{self.type}/{self.mode:o}/{self.uid}/{self.gid}/{self.owner}/{self.group}/{size}"
+        head = f"e/{self.type}/{self.mode:o}/{self.uid}/{self.gid}/{size}"
         tail = f"/{self.mtime}/{self.ctime}/{self.inode}/{self.device}/{self.links}/."
         return head.encode() + tail.encode() + path + b"\0" + self.target + b"\0"
 
@@ -49,6 +51,8 @@ class FakeHost:
     denied: set[bytes] = field(default_factory=set)
     rooted: bool = False
     now: float = 1_700_000_100.25
+    verbs: dict[bytes, bytes] = field(default_factory=dict)
+    """What it answers to verbs of listed kinds."""
     asked: list[list[bytes]] = field(default_factory=list)
     """Every line that was asked, decoded into words."""
 
@@ -83,21 +87,45 @@ class FakeHost:
         assert call is not None, "the program ends with the call"
         nonce, question = call[1], call[2]
         out = [_mark(nonce, b"open")]
-        for line in question.split(b"\n"):
-            number, verb, *args = [decoded(word) for word in line.split(b" ")]
-            self.asked.append([verb, *args])
-            body = getattr(self, f"_{verb.decode()}")(*args)
+        lines = [[decoded(word) for word in line.split(b" ")] for line in question.split(b"\n")]
+        if lines[0] == [b"0", b"sum"]:
+            bodies = self._sums(lines[1:])
+        else:
+            bodies = [(number, self._said(verb, args)) for number, verb, *args in lines]
+        for number, body in bodies:
             out += [_mark(nonce, b"begin " + number), body, _mark(nonce, b"end " + number + b" ok")]
         return b"".join([*out, _mark(nonce, b"close")])
+
+    def _said(self, verb: bytes, args: list[bytes]) -> bytes:
+        self.asked.append([verb, *args])
+        if verb in self.verbs:
+            return self.verbs[verb]
+        body: bytes = getattr(self, f"_{verb.decode()}")(*args)
+        return body
+
+    def _sums(self, lines: list[list[bytes]]) -> list[tuple[bytes, bytes]]:
+        sums = []
+        for number, section in groupby(lines, key=lambda line: line[0]):
+            told = b"".join(self._said(verb, args) + b"\0ok\0" for _, verb, *args in section)
+            sums.append((number, hashlib.sha256(told).hexdigest().encode()))
+        return sums
+
+    def _about(self) -> bytes:
+        return b"kernel/Linux 6.1\0machine/x86_64\0hostname/fake\0os/ID=debian\0"
 
     def _clock(self) -> bytes:
         return f"clock/{self.now}\0".encode()
 
     def _facts(self) -> bytes:
-        return self._clock() + b"kernel/Linux 6.1\0machine/x86_64\0hostname/fake\0os/ID=debian\0"
+        return self._clock() + self._about()
 
     def _names(self) -> bytes:
-        return b"rooted/\0" if self.rooted else b""
+        if self.rooted:
+            return b"rooted/\0"
+        nodes = self.nodes.values()
+        users = {f"passwd/{node.uid}/{node.owner}\0" for node in nodes}
+        groups = {f"group/{node.gid}/{node.group}\0" for node in nodes}
+        return "".join(sorted(users | groups)).encode()
 
     def _dirs(self, *paths: bytes) -> bytes:
         return b"".join(
@@ -122,6 +150,29 @@ class FakeHost:
         inside = top[1:].rstrip(b"/") + b"/"
         body = b"".join(node.record(path) for path, node in self.nodes.items() if path.startswith(inside))
         return (body + b"done/\0")[: int(room)]
+
+    def _shipped(self) -> bytes:
+        return b"done\0"
+
+    def _tree_acl(self, top: bytes) -> bytes:
+        return b"getfacl\0\0"
+
+    def _tree_caps(self, top: bytes) -> bytes:
+        return b""
+
+    def _tree_hash(self, most: bytes, top: bytes) -> bytes:
+        inside = top[1:].rstrip(b"/") + b"/"
+        out = []
+        for path, node in self.nodes.items():
+            size = len(node.content) if node.size is None else node.size
+            if not path.startswith(inside) or node.type != "f" or size > int(most) or _ODD.search(path):
+                continue
+            digest = hashlib.sha256(node.content).hexdigest().encode()
+            out.append(digest + b"  ." + path if node.readable else b"x/." + path + b"\0Permission denied")
+        return b"".join(part + b"\0" for part in out)
+
+    def _tree_sum(self, room: bytes, top: bytes) -> bytes:
+        return hashlib.sha256(self._tree(room, top)).hexdigest().encode()
 
     def _acl(self, *paths: bytes) -> bytes:
         return b"getfacl\0\0"

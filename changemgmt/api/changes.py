@@ -1,92 +1,82 @@
-"""`changes/`: log, read, correct, claim, approve, withdraw."""
+"""`changes/`: file, read, correct."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-import django_filters
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from changemgmt.api.serializers import (
-    ApprovalSerializer,
-    ChangeDetailSerializer,
-    ChangeSerializer,
-    GiveVerdict,
-    LogChange,
-    UpdateChange,
-    Withdraw,
-)
-from changemgmt.core import words
-from changemgmt.core.lifecycles import CHANGE
-from changemgmt.models import Approval, Change
-from changemgmt.services.approvals import approve_change, refuse_change
-from changemgmt.services.changes import claim_change, log_change, update_change
-from changemgmt.services.proposals import withdraw_change
-from common.api.filters import TextInFilter, TimeFilter, TimeFilterSet
+from changemgmt.api.filters import ChangeFilterSet, natural_sort
+from changemgmt.api.serializers import ChangeDetailSerializer, ChangeSerializer, LogChange, UpdateChange
+from changemgmt.models import Change, ChangeTemplate, Incident
+from changemgmt.services.changes import log_change
+from changemgmt.services.editing import update_change
 from common.api.views import ApiView, ListView, etag_of, find_by_reference
 from common.core.errors import FieldError, Invalid, NotFound
 from common.models import Person
 
-
-def _choices(values: Any) -> list[tuple[str, str]]:
-    return [(value, value) for value in values]
-
-
-class ChangeFilterSet(TimeFilterSet):
-    kind = django_filters.ChoiceFilter(choices=_choices(words.KINDS))
-    kind__in = TextInFilter("kind")
-    state = django_filters.ChoiceFilter(choices=_choices(CHANGE.meaning))
-    state__in = TextInFilter("state")
-    owner = django_filters.CharFilter(method="by_owner", help_text="username or id")
-    host = django_filters.CharFilter(method="by_host", help_text="a host's name")
-    resource = django_filters.CharFilter(method="by_resource", help_text="such as `file:/etc/motd`")
-    external_id = django_filters.CharFilter()
-    title__contains = django_filters.CharFilter("title", lookup_expr="icontains", help_text="in any case")
-    happened_at__gte = TimeFilter("happened_at", lookup_expr="gte")
-    happened_at__lt = TimeFilter("happened_at", lookup_expr="lt")
-
-    def by_owner(self, queryset: QuerySet[Change], name: str, value: str) -> QuerySet[Change]:
-        try:
-            return queryset.filter(owner_id=UUID(value))
-        except ValueError:
-            return queryset.filter(owner__username=value)
-
-    def by_host(self, queryset: QuerySet[Change], name: str, value: str) -> QuerySet[Change]:
-        return queryset.filter(hosts__contains=[value])
-
-    def by_resource(self, queryset: QuerySet[Change], name: str, value: str) -> QuerySet[Change]:
-        return queryset.filter(resources__contains=[value])
+M = TypeVar("M")
 
 
 def _changes() -> QuerySet[Change]:
-    return Change.objects.select_related("owner", "requested_by")
+    """With all that one shows; not the long texts and lists of what it belongs to."""
+    found = Change.objects.select_related("owner", "requested_by", "reviewed_by", "incident", "template")
+    return found.defer(
+        "incident__hosts", "incident__description", "incident__review", "template__plan", "template__backout"
+    )
 
 
-def _find(change: str) -> Change:
+def _listed() -> QuerySet[Change]:
+    """For rows of the list. Each table that is joined makes the database plan for longer than it looks things up, with
+    so many indexes to choose from: what few changes have is fetched afterwards."""
+    found = Change.objects.select_related("owner", "requested_by").defer(
+        "plan", "backout", "outcome", "review", "requirements", "risk_reasons", "made_by"
+    )
+    return found.prefetch_related(
+        Prefetch("incident", Incident.objects.only("number")),
+        Prefetch("template", ChangeTemplate.objects.only("name")),
+    )
+
+
+def find_change(change: str) -> Change:
     return find_by_reference(_changes(), change)
 
 
-def _answer(change: Change, status: int = 200) -> Response:
+def answer(change: Change, status: int = 200) -> Response:
     headers = {"ETag": etag_of(change)}
     if status == 201:
         headers["Location"] = f"/api/v1/changes/{change.pk}/"
-    return Response(ChangeDetailSerializer(change).data, status=status, headers=headers)
+    return Response(_DETAIL.to_representation(change), status=status, headers=headers)
+
+
+_DETAIL = ChangeDetailSerializer()  # one for all: its fields take longer to make than to be used
 
 
 class ChangeList(ListView):
     permissions: ClassVar[dict[str, str]] = {"GET": "read", "POST": "change.log"}
     serializer_class = ChangeSerializer
     filterset_class = ChangeFilterSet
-    sort_fields = ("created_at", "happened_at")
+    sort_fields = ("created_at", "happened_at", "planned_start")
+
+    @property
+    def default_sort(self) -> str:
+        return natural_sort(self.request.query_params) if getattr(self, "request", None) else "-created_at"
 
     def get_queryset(self) -> QuerySet[Change]:
-        return _changes()
+        sort = self.request.query_params.get("sort") or self.default_sort
+        # A plan that has no time has no place in an order by it.
+        return _listed().filter(planned_start__isnull=False) if "planned_start" in sort else _listed()
+
+    def among(self, filterset: ChangeFilterSet) -> QuerySet[Change] | None:
+        sort = self.request.query_params.get("sort") or self.default_sort
+        return filterset.among(sort.removeprefix("-"))
 
     @extend_schema(operation_id="changes_list", responses=ChangeSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Changes, the latest first."""
+        """Changes, the latest first; those of a time (`happened_at__gte`, `planned_start__lt`) by that time."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
@@ -95,22 +85,55 @@ class ChangeList(ListView):
         responses={201: ChangeDetailSerializer, 200: ChangeDetailSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Record something that was done. A title is enough: `owner_source` of the answer tells whose it is and why.
+        """Record something that was done, or propose what is to be done: `kind` and `happened_at` tell which.
 
-        200 instead of 201 when this client has used the `external_id` before: the answer is that first record.
+        A title is enough: an emergency, done now; `owner_source` of the answer tells whose it is and why. 200 instead
+        of 201 when this client has used the `external_id` before: the answer is that first record.
         """
         data = self.parse(LogChange)
-        if "owner" in data:
-            data["owner"] = _find_person(data["owner"])
+        for name, finder in _FINDERS.items():
+            if name in data:
+                data[name] = find_named(name, finder, data[name])
         change, created = log_change(actor=self.actor, **data)
-        return _answer(change, 201 if created else 200)
+        if created:  # what is known of it without asking
+            change.known_approvals = []  # type: ignore[attr-defined]
+            for name in ("owner", "requested_by"):
+                if getattr(change, f"{name}_id") == request.user.pk:
+                    setattr(change, name, request.user)
+        return answer(change, 201 if created else 200)
 
 
-def _find_person(text: str) -> Person:
+def find_named(field: str, finder: Callable[[str], M], text: str) -> M:
+    """What a field of the body names; an unknown one is Invalid and points at the field."""
     try:
-        return find_by_reference(Person.objects.all(), text, name_field="username")
+        return finder(text)
     except NotFound as error:
-        raise Invalid(f"/owner: {error.detail}", errors=[FieldError("/owner", error.detail)]) from None
+        raise Invalid(f"/{field}: {error.detail}", errors=[FieldError(f"/{field}", error.detail)]) from None
+
+
+def find_person(text: str) -> Person:
+    return find_by_reference(Person.objects.all(), text, name_field="username")
+
+
+def find_incident(text: str) -> Incident:
+    return find_by_reference(Incident.objects.select_related("commander"), text)
+
+
+def find_template(text: str) -> ChangeTemplate:
+    """By id, or the one of this name that is not retired."""
+    templates = ChangeTemplate.objects.select_related("proposed_by", "approved_by")
+    try:
+        UUID(text)
+    except ValueError:
+        templates = templates.filter(retired_at=None)
+    return find_by_reference(templates, text, name_field="name")
+
+
+_FINDERS: dict[str, Callable[[str], Any]] = {
+    "owner": find_person,
+    "incident": find_incident,
+    "template": find_template,
+}
 
 
 class ChangeDetail(ApiView):
@@ -119,63 +142,22 @@ class ChangeDetail(ApiView):
     @extend_schema(operation_id="changes_read", responses=ChangeDetailSerializer)
     def get(self, request: Request, change: str) -> Response:
         """One change, by id or reference, with its approvals."""
-        return _answer(_find(change))
+        return answer(find_change(change))
 
     @extend_schema(operation_id="changes_update", request=UpdateChange, responses=ChangeDetailSerializer)
     def patch(self, request: Request, change: str) -> Response:
-        """Correct what a change says. Of a decision only the description: its approval binds the rest."""
-        found = _find(change)
+        """Correct what a change says. An edit of what its digest binds voids the verdicts on it; what was rejected is
+        proposed again by it. Of a decision only the description: its approval binds the rest."""
+        found = find_change(change)
         self.check_if_match(etag_of(found))
         conditional = request.headers.get("If-Match", "*").strip() != "*"
+        fields = self.parse(UpdateChange)
+        if fields.get("incident"):
+            fields["incident"] = find_named("incident", find_incident, fields["incident"])
         updated = update_change(
             actor=self.actor,
             change=found,
-            fields=self.parse(UpdateChange),
+            fields=fields,
             expected_version=found.version if conditional else None,
         )
-        return _answer(updated)
-
-
-class ChangeClaim(ApiView):
-    permissions: ClassVar[dict[str, str]] = {"POST": "change.edit"}
-
-    @extend_schema(operation_id="changes_claim", request=None, responses=ChangeDetailSerializer)
-    def post(self, request: Request, change: str) -> Response:
-        """ "That was me": take over a change that somebody only stood in for."""
-        return _answer(claim_change(actor=self.actor, change=_find(change)))
-
-
-class ChangeApprovals(ApiView):
-    permissions: ClassVar[dict[str, str]] = {"GET": "read", "POST": "change.approve"}
-
-    @extend_schema(operation_id="changes_approvals_list", responses=ApprovalSerializer(many=True))
-    def get(self, request: Request, change: str) -> Response:
-        """Every verdict on a change, void ones too, in the order they were given."""
-        approvals = Approval.objects.filter(change=_find(change)).select_related("approver", "change")
-        return Response(ApprovalSerializer(approvals.order_by("created_at"), many=True).data)
-
-    @extend_schema(
-        operation_id="changes_approvals_decide", request=GiveVerdict, responses={201: ApprovalSerializer}
-    )
-    def post(self, request: Request, change: str) -> Response:
-        """Approve or refuse a proposed change. Approving takes the `digest` that you read; refusing takes a reason."""
-        data = self.parse(GiveVerdict)
-        found = _find(change)
-        digest = data.get("digest", "")
-        if data["verdict"] == "approve":
-            comment = data.get("comment") or data.get("reason", "")
-            approval = approve_change(actor=self.actor, change=found, digest=digest, comment=comment)
-        else:
-            reason = data.get("reason") or data.get("comment", "")
-            approval = refuse_change(actor=self.actor, change=found, reason=reason, digest=digest)
-        return Response(ApprovalSerializer(approval).data, status=201)
-
-
-class ChangeWithdraw(ApiView):
-    permissions: ClassVar[dict[str, str]] = {"POST": "change.edit"}
-
-    @extend_schema(operation_id="changes_withdraw", request=Withdraw, responses=ChangeDetailSerializer)
-    def post(self, request: Request, change: str) -> Response:
-        """Take back what one proposed, before it is carried out."""
-        data = self.parse(Withdraw)
-        return _answer(withdraw_change(actor=self.actor, change=_find(change), **data))
+        return answer(updated)

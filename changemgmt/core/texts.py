@@ -6,6 +6,7 @@ from common.core.errors import FieldError, Invalid
 
 TITLE_LENGTH = 200
 TEXT_LENGTH = 20_000
+LABEL_LENGTH = 100  # what one calls a thing of one's own
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CANT_BE_KEPT = re.compile(r"[\x00\ud800-\udfff]")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029\t]+")

@@ -9,8 +9,10 @@ SLACK = timedelta(minutes=10)
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
-def check_happened_at(happened_at: datetime | None, now: datetime) -> datetime | None:
-    """`happened_at` in UTC, if it can be when something happened; raises Invalid."""
+def check_happened_at(
+    happened_at: datetime | None, now: datetime, *, field: str = "happened_at"
+) -> datetime | None:
+    """`happened_at` in UTC, if it can be when something happened; raises Invalid, pointing at `field`."""
     if happened_at is None:
         return None
     problem = None
@@ -21,5 +23,5 @@ def check_happened_at(happened_at: datetime | None, now: datetime) -> datetime |
     elif happened_at < EARLIEST:
         problem = "this is before 1990"
     if problem:
-        raise Invalid(f"/happened_at: {problem}.", errors=[FieldError("/happened_at", problem)])
+        raise Invalid(f"/{field}: {problem}.", errors=[FieldError(f"/{field}", problem)])
     return happened_at.astimezone(UTC)

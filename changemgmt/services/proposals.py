@@ -8,9 +8,13 @@ from django.db import transaction
 
 from changemgmt.core import words
 from changemgmt.core.links import clean_links
+from changemgmt.core.requirements import approvals_needed, requirements_of
+from changemgmt.core.risk import assess
 from changemgmt.core.scope import clean_hosts, clean_resources
 from changemgmt.core.texts import check_digest, clean_text, clean_title
 from changemgmt.models import Change
+from changemgmt.queries.policies import active_policies
+from changemgmt.queries.scope import look_up_scope
 from changemgmt.services.records import lock_change, move, person_of, same_state, void_live_approvals
 from common import clock
 from common.core import roles
@@ -59,6 +63,7 @@ def propose_change(
             digest=check_digest(digest),
             made_by=sorted(set(made_by)),
             links=clean_links(dict(links) if links is not None else None),
+            **_weight(hosts, resources),
         )
         data = {
             "title": change.title,
@@ -71,6 +76,22 @@ def propose_change(
         record_entry(actor=actor, action="change.proposed", subject=change, data=data)
         emit_event(type="change.proposed", subject=change)
     return change
+
+
+def _weight(hosts: Sequence[str], resources: Sequence[str]) -> dict[str, Any]:
+    """Risk and the approvals that a decision about these takes, by the policies that hold now."""
+    environments = look_up_scope(hosts).environments
+    risk = assess(kind=words.DECISION, hosts=len(hosts), environments=environments, resources=resources)
+    requirements = requirements_of(
+        active_policies(), kind=words.DECISION, risk=risk.level, environments=environments
+    )
+    return {
+        "environments": environments,
+        "risk": risk.level,
+        "risk_reasons": list(risk.reasons),
+        "requirements": requirements,
+        "approvals_needed": approvals_needed(requirements),
+    }
 
 
 def set_digest(*, actor: Actor, change: Change, digest: str) -> Change:
@@ -123,19 +144,35 @@ def withdraw_change(*, actor: Actor, change: Change, reason: str = "") -> Change
 
 
 def complete_change(*, actor: Actor, change: Change, data: Mapping[str, Any] | None = None) -> Change:
-    """It was carried out; `data` says with what result (a commit, a job) in the ledger. Emits `change.completed`."""
+    """A decision was carried out; `data` says with what result (a commit, a job) in the ledger. Emits
+    `change.completed`."""
     roles.require(actor, "change.edit")
     with transaction.atomic():
         locked = lock_change(change)
-        move(actor=actor, change=locked, event="complete", action="change.completed", data=dict(data or {}))
+        move(
+            actor=actor,
+            change=locked,
+            event="complete",
+            action="change.completed",
+            data=dict(data or {}),
+            ended_at=clock.now(),
+        )
     return locked
 
 
 def fail_change(*, actor: Actor, change: Change, reason: str) -> Change:
-    """Approved, but it could not be carried out. Emits `change.failed`."""
+    """A decision was approved, but could not be carried out. Emits `change.failed`."""
     roles.require(actor, "change.edit")
+    reason = clean_text("reason", reason, required=True)
     with transaction.atomic():
         locked = lock_change(change)
-        data = {"reason": clean_text("reason", reason, required=True)}
-        move(actor=actor, change=locked, event="fail", action="change.failed", data=data)
+        move(
+            actor=actor,
+            change=locked,
+            event="fail",
+            action="change.failed",
+            data={"reason": reason},
+            outcome=reason,
+            ended_at=clock.now(),
+        )
     return locked

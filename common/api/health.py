@@ -5,6 +5,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from common import clock
+from common.queries.processes import alive
 from common.services.deliveries import MAX_ATTEMPTS, set_aside_count
 
 
@@ -13,11 +15,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """503 only when the database is away: without Redis, changes are still logged and work waits in rows."""
+    """503 only when the database is away: without Redis or workers, changes are still logged and work waits in rows."""
     checks = {"database": _database(), "redis": _redis()}
     ready = checks["database"] == "ok"
     if ready:
         checks["events"] = _events()
+        checks |= {one.process: one.missed or "ok" for one in alive(clock.now())}
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503
     )

@@ -3,30 +3,75 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common import clock
 from common.api.filters import TimeFilterSet, WordFilter
 from common.api.views import ApiView, ListView, find_by_reference
 from common.core.jobs import JOB
 from common.models import Job, JobBatch
+from common.queries.progress import eta_of, hands_of, progress_of
 from common.services.jobs import cancel_job
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How fast it goes, from the job's row; null while nobody can tell."""
+
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+    elapsed_seconds = serializers.FloatField(
+        help_text="since a worker took the first batch; frozen at the end"
+    )
+    rate = serializers.FloatField(
+        allow_null=True, help_text="items a second: over the last minute; of all of it once it has ended"
+    )
+    eta = serializers.DateTimeField(allow_null=True, help_text="when it will have ended at this rate")
+
+
+def progress_told(job: Job) -> dict[str, Any]:
+    """What ProgressSerializer says of a job, now."""
+    now = clock.now()
+    progress = progress_of(job, now)
+    rate = None if progress.rate is None else round(progress.rate, 3)
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "elapsed_seconds": round(progress.elapsed, 1),
+        "rate": rate,
+        "eta": eta_of(progress, now),
+    }
+
+
+class HandsSerializer(serializers.Serializer[Any]):
+    batches = serializers.IntegerField()
+    done = serializers.IntegerField()
+    running = serializers.IntegerField(help_text="held by a worker whose lease has not run out")
+    waiting = serializers.IntegerField()
+    resting = serializers.IntegerField(help_text="failed, and tried again after a pause")
+    failed = serializers.IntegerField(help_text="set aside after five attempts")
+    workers = serializers.IntegerField(help_text="worker processes that hold a batch now")
 
 
 class JobSerializer(serializers.ModelSerializer[Job]):
     url = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
 
     class Meta:
         model = Job
         fields = (
             "id", "reference", "url", "kind", "state", "subject_id", "subject_label", "items_total", "items_done",
-            "requested_by", "created_at", "started_at", "finished_at", "cancel_requested_at",
+            "progress", "requested_by", "created_at", "started_at", "finished_at", "cancel_requested_at",
         )  # fmt: skip
 
     def get_url(self, job: Job) -> str:
         return f"/api/v1/jobs/{job.pk}/"
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, job: Job) -> Any:
+        return ProgressSerializer(progress_told(job)).data
 
 
 class JobBatchSerializer(serializers.ModelSerializer[JobBatch]):
@@ -37,9 +82,16 @@ class JobBatchSerializer(serializers.ModelSerializer[JobBatch]):
 
 class JobDetailSerializer(JobSerializer):
     batches = serializers.SerializerMethodField()
+    hands = serializers.SerializerMethodField(
+        help_text="the batches by what becomes of them, and who is at them"
+    )
 
     class Meta(JobSerializer.Meta):
-        fields = (*JobSerializer.Meta.fields, "batches")  # type: ignore[assignment]
+        fields = (*JobSerializer.Meta.fields, "hands", "batches")  # type: ignore[assignment]
+
+    @extend_schema_field(HandsSerializer)
+    def get_hands(self, job: Job) -> Any:
+        return HandsSerializer(hands_of(job, clock.now())).data
 
     def get_batches(self, job: Job) -> list[dict[str, Any]]:
         return JobBatchSerializer(job.batches.order_by("position"), many=True).data  # type: ignore[return-value]

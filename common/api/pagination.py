@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from common.core.errors import FieldError, Invalid
+from common.queries.near_first import near_first
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
@@ -21,19 +22,29 @@ _SALT = "foldback.cursor"
 
 
 class Cursor(BasePagination):
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Any, view: Any = None) -> list[Any]:
-        """The rows of the page that the request's `cursor`, `limit` and `sort` mean; sort columns are never null."""
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Any, view: Any = None, among: QuerySet[Any] | None = None
+    ) -> list[Any]:
+        """The rows of the page that the request's `cursor`, `limit` and `sort` mean; sort columns are never null.
+
+        `among` when no index has these rows in this order: see `common.queries.near_first`.
+        """
         self.url = request.build_absolute_uri()
         self.total = queryset.count() if _flag(request, "count") else None
-        limit = _limit(request)
+        limit = limit_of(request)
         self.sort, self.column, descending = _ordering(request, view)
         self.scope = f"{queryset.model._meta.label_lower} {self.sort}"
         backwards, edge = self._read_cursor(request.query_params.get("cursor"))
         down = descending != backwards
         if edge is not None:
-            queryset = queryset.filter(_beyond(self.column, edge, down))
-        sign = "-" if down else ""
-        rows = list(queryset.order_by(f"{sign}{self.column}", f"{sign}pk")[: limit + 1])
+            beyond = _beyond(self.column, edge, down)
+            queryset = queryset.filter(beyond)
+            among = among.filter(beyond) if among is not None else None
+        if among is not None:
+            rows = near_first(queryset, among=among, column=self.column, down=down, most=limit + 1)
+        else:
+            sign = "-" if down else ""
+            rows = list(queryset.order_by(f"{sign}{self.column}", f"{sign}pk")[: limit + 1])
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -137,7 +148,7 @@ def _ordering(request: Any, view: Any) -> tuple[str, str, bool]:
     return sort, getattr(view, "sort_columns", {}).get(name, name), sort.startswith("-")
 
 
-def _limit(request: Any) -> int:
+def limit_of(request: Any) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return DEFAULT_LIMIT

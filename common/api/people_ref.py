@@ -1,11 +1,10 @@
 """A person, wherever another object names one."""
 
-from rest_framework import serializers
-
+from common.api.serializers import RecordSerializer
 from common.models import Person
 
 
-class PersonRef(serializers.ModelSerializer[Person]):
+class PersonRef(RecordSerializer[Person]):
     class Meta:
         model = Person
         fields = ("id", "username", "name")

@@ -10,7 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from common.core.errors import FieldError, FoldbackError
+from common.core.errors import FieldError, FoldbackError, Invalid
 
 log = structlog.get_logger()
 CONTENT_TYPE = "application/problem+json"
@@ -57,6 +57,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     request = context.get("request")
     request_id = getattr(getattr(request, "_request", request), "request_id", "")
     headers: dict[str, str] = {}
+    if isinstance(error, exceptions.ValidationError):
+        error = as_invalid(error)
     if isinstance(error, FoldbackError):
         body = problem(
             error.status,
@@ -66,9 +68,6 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             errors=error.errors,
             request_id=request_id,
         )
-    elif isinstance(error, exceptions.ValidationError):
-        errors = list(_flatten(error.detail, ""))
-        body = problem(400, detail=_summary(errors), errors=errors, request_id=request_id)
     elif isinstance(error, exceptions.APIException):
         if getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
@@ -98,6 +97,12 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return None
     set_rollback()
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def as_invalid(error: exceptions.ValidationError) -> Invalid:
+    """What a serializer found, as our own error: a pointer for each."""
+    errors = list(_flatten(error.detail, ""))
+    return Invalid(_summary(errors), errors=errors)
 
 
 def _flatten(detail: Any, pointer: str) -> Any:

@@ -49,6 +49,11 @@ def diagnose_environment(environ: Mapping[str, str]) -> list[Diagnosis]:
             found.append(Diagnosis("note", name, f"is not set; {kind} has a default"))
     found += [_key(environ, name, consequence) for name, consequence in KEYS.items()]
     found += _pair(environ)
+    if environ.get("EMAIL_URL"):
+        found.append(Diagnosis("ok", "EMAIL_URL", "is set"))
+    else:
+        mend = "smtp+tls://user:password@host:587, for the workers"
+        found.append(Diagnosis("note", "EMAIL_URL", "is not set: no e-mail is sent", mend))
     if environ.get("FOUR_EYES", "on").lower() in ("off", "0", "false", "no"):
         found.append(
             Diagnosis("note", "FOUR_EYES", "is off: people approve their own changes, and each page says so")

@@ -1,5 +1,6 @@
 """The lives of a job and of its batches."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from common.core.lifecycle import Lifecycle
@@ -52,6 +53,21 @@ def pause_after(attempts: int) -> timedelta:
     """How long a batch rests after its n-th failure: 15 s, 1 min, 4 min, 16 min; together some twenty minutes,
     so that a remote or a database that is away for a while does not use up all attempts."""
     return timedelta(seconds=15 * 4 ** (attempts - 1))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What some batches share: at most `places` of whatever they use are in use at once."""
+
+    name: str
+    places: int
+
+
+def places_for(limit: int, wanted: int) -> int:
+    """How many places of a lane one batch holds, where alone it would use `wanted`: the limit in equal parts, as large as
+    a batch can use, so that none has to do with a rest of one or two."""
+    at_once = -(-limit // wanted)
+    return limit // at_once
 
 
 # Who may stop a job: what starts scans also stops them; anything else carries out what somebody approved.

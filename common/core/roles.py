@@ -9,21 +9,51 @@ AUDITOR = "auditor"
 AUTOMATION = "automation"
 ADMIN = "admin"
 ROLES = (OPS, RELEASE_MANAGER, AUDITOR, AUTOMATION, ADMIN)
+PERSON_ROLES = (OPS, RELEASE_MANAGER, AUDITOR, ADMIN)
 
-_EVERY_PERSON = {"read", "token.own"}
-_OPERATE = {"change.log", "change.edit", "finding.claim", "scan.run", "decision.propose"}
-_RELEASE = _OPERATE | {"change.approve", "deployment.report", "host.edit", "definition.edit"}
+_EVERY_PERSON = {"read", "metrics.read", "token.own", "channel.own"}
+_OPERATE = {
+    "change.log",
+    "change.edit",
+    "change.carry-out",
+    "template.edit",
+    "incident.open",
+    "incident.edit",
+    "finding.claim",
+    "scan.run",
+    "decision.propose",
+}
+_RELEASE = _OPERATE | {
+    "change.approve",
+    "change.import",
+    "window.edit",
+    "deployment.report",
+    "host.edit",
+    "definition.edit",
+    "scan-policy.edit",
+}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     OPS: frozenset(_EVERY_PERSON | _OPERATE),
     RELEASE_MANAGER: frozenset(_EVERY_PERSON | _RELEASE),
     AUDITOR: frozenset(_EVERY_PERSON | {"ledger.read"}),
-    AUTOMATION: frozenset({"read", "change.log", "deployment.report", "scan.run"}),
+    AUTOMATION: frozenset(
+        {
+            "read",
+            "metrics.read",
+            "change.log",
+            "change.carry-out",
+            "incident.open",
+            "deployment.report",
+            "scan.run",
+        }
+    ),
     ADMIN: frozenset(
         _EVERY_PERSON
         | _RELEASE
         | {
             "change.withdraw-any",
+            "approval-policy.edit",
             "ledger.read",
             "host.enrol",
             "credential.edit",
@@ -36,7 +66,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         {
             "read",
             "change.log",
+            "change.import",
             "change.edit",
+            "change.carry-out",
+            "incident.open",
+            "incident.edit",
             "scan.run",
             "host.edit",
             "decision.propose",
@@ -48,8 +82,15 @@ ALL_PERMISSIONS = frozenset().union(*PERMISSIONS.values())
 
 _WORDS = {
     "change.approve": "approve or refuse changes",
+    "change.import": "import the history of another system",
     "change.edit": "edit or claim changes",
     "change.log": "log changes",
+    "change.carry-out": "start, complete or fail changes",
+    "template.edit": "write templates of changes",
+    "approval-policy.edit": "say which approvals changes take",
+    "incident.open": "open incidents or write into their timeline",
+    "incident.edit": "lead, close or review incidents",
+    "channel.own": "have channels of their own",
     "read": "read anything",
     "credential.edit": "create or rotate credentials",
     "decision.propose": "decide on findings, or on what the definition says",
@@ -57,6 +98,9 @@ _WORDS = {
     "finding.claim": "claim findings",
     "host.edit": "add or change hosts",
     "host.enrol": "enrol hosts",
+    "scan-policy.edit": "say which hosts are scanned how often",
+    "window.edit": "say when pushes are frozen, or when there is maintenance",
+    "metrics.read": "read the metrics",
     "scan.run": "start scans",
 }
 

@@ -19,9 +19,16 @@ class Job(Referenced):
     items_total = models.PositiveIntegerField(default=0)
     items_done = models.PositiveIntegerField(default=0)
     requested_by = models.CharField(max_length=200)
+    # Two marks of how many items were done when, half a minute or more apart: how fast it goes now.
+    marked_at = models.DateTimeField(null=True)
+    marked_done = models.PositiveIntegerField(default=0)
+    before_at = models.DateTimeField(null=True)
+    before_done = models.PositiveIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    # Many a day, and nobody's act: that it began and was done is not in the ledger; that it went wrong is.
+    quiet = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [models.Index(fields=["kind", "state"], name="job_kind_state")]
@@ -35,11 +42,16 @@ class JobBatch(Record):
     items = models.JSONField(default=list)  # ids only; the worker re-reads and re-checks
     state = models.CharField(max_length=16)
     token = models.PositiveBigIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)  # the process that took it last: `host:pid`
     lease_until = models.DateTimeField(null=True)
     announced_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True)  # after a failure: when it may be tried again
     error = models.TextField(blank=True)
+    # Batches of one lane share `lane_places`; each holds some of them while its lease runs. No lane: no limit.
+    lane = models.CharField(max_length=80, blank=True, default="", db_default="")
+    lane_places = models.PositiveIntegerField(null=True)
+    held = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name_plural = "job batches"
@@ -47,5 +59,6 @@ class JobBatch(Record):
         indexes = [
             models.Index(
                 fields=["created_at"], name="batch_open", condition=Q(state__in=["pending", "running"])
-            )
+            ),
+            models.Index(fields=["lane"], name="batch_lane_held", condition=Q(held__gt=0)),
         ]

@@ -33,5 +33,8 @@ class EventDelivery(Record):
         indexes = [
             models.Index(
                 fields=["created_at"], name="delivery_open", condition=Q(done_at=None) & Q(set_aside_at=None)
-            )
+            ),
+            models.Index(
+                fields=["set_aside_at"], name="delivery_set_aside", condition=Q(set_aside_at__isnull=False)
+            ),
         ]

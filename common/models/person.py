@@ -30,6 +30,7 @@ class Person(Record, AbstractBaseUser):
     email = models.EmailField(blank=True)
     role = models.CharField(max_length=32, choices=ROLE_CHOICES)
     is_active = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=1, db_default=1)
 
     objects: ClassVar[PersonManager] = PersonManager()
     USERNAME_FIELD = "username"

@@ -1,8 +1,9 @@
 """Idempotency keys: key, effect and answer commit together."""
 
 import hashlib
+import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,20 +11,30 @@ from django.db import connection, transaction
 from common import clock
 from common.core.errors import Conflict, Unprocessable
 from common.models import IdempotencyKey
+from common.services.rows import insertion
 
 KEPT_FOR = timedelta(hours=24)
+_LOOK = """
+SELECT {lock}, kept.request_digest, kept.status, kept.body, kept.headers
+FROM (SELECT 1) one
+LEFT JOIN common_idempotencykey kept ON kept.client = %s AND kept.key = %s AND kept.created_at >= %s
+"""
+_LOCK_AND_LOOK = _LOOK.format(lock="pg_try_advisory_xact_lock(%s)")
+_JUST_LOOK = _LOOK.format(lock="false")
+_IN_PLACE_OF_AN_OLD_ONE = """
+ON CONFLICT (client, key) DO UPDATE SET created_at = excluded.created_at, request_digest = excluded.request_digest,
+    status = excluded.status, body = excluded.body, headers = excluded.headers
+WHERE common_idempotencykey.created_at < %s
+"""
+
+
+class _Overtaken(Exception):
+    """Another request with the key finished between our look at it and our lock."""
 
 
 def find_answer(*, client: str, key: str, request_digest: str) -> IdempotencyKey | None:
     """The kept answer; raises Unprocessable when the key came with another request before."""
-    kept = IdempotencyKey.objects.filter(
-        client=client, key=key, created_at__gte=clock.now() - KEPT_FOR
-    ).first()
-    if kept is not None and kept.request_digest != request_digest:
-        raise Unprocessable(
-            "This Idempotency-Key was used for a different request within the last 24 hours. Use a new key."
-        )
-    return kept
+    return _look(client, key, request_digest, lock=False)[1]
 
 
 def answer_once(
@@ -39,32 +50,53 @@ def answer_once(
     Returns (kept answer, None) when another request with the key finished first, or (None, the new answer).
     Raises Conflict while another request with the key is still running. An act that raises keeps nothing.
     """
-    with transaction.atomic():
-        if not _lock(client, key):
-            raise Conflict("A request with this Idempotency-Key is still running. Wait, then send it again.")
-        kept = find_answer(client=client, key=key, request_digest=request_digest)
-        if kept is not None:
-            return kept, None
-        IdempotencyKey.objects.filter(client=client, key=key).delete()  # older than a day
-        status, body, headers = act()
-        IdempotencyKey.objects.create(
-            client=client,
-            key=key,
-            request_digest=request_digest,
-            status=status,
-            body=body if keep else None,
-            headers=headers,
-        )
-        return None, (status, body, headers)
+    identity = {"client": client, "key": key, "request_digest": request_digest}
+    try:
+        with transaction.atomic():
+            is_ours, kept = _look(**identity, lock=True)
+            if kept is not None:
+                return kept, None
+            if not is_ours:
+                raise Conflict(
+                    "A request with this Idempotency-Key is still running. Wait, then send it again."
+                )
+            status, body, headers = act()
+            row = IdempotencyKey(**identity, status=status, body=body if keep else None, headers=headers)
+            values: list[Any] = []
+            with connection.cursor() as cursor:
+                cursor.execute(insertion([row], values) + _IN_PLACE_OF_AN_OLD_ONE, [*values, _oldest()])
+                if not cursor.rowcount:
+                    raise _Overtaken
+            return None, (status, body, headers)
+    except _Overtaken:
+        return find_answer(**identity), None
 
 
-def _lock(client: str, key: str) -> bool:
-    """A lock on the key for this transaction; False when another transaction holds it."""
+def _look(client: str, key: str, request_digest: str, *, lock: bool) -> tuple[bool, IdempotencyKey | None]:
+    """Whether the lock on the key is ours for this transaction (False when another one holds it), and the kept answer.
+
+    Both are one statement, which sees what was there before it had the lock: whoever then keeps an answer finds out.
+    """
     number = int.from_bytes(hashlib.sha256(f"{client}\0{key}".encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(
+            _LOCK_AND_LOOK if lock else _JUST_LOOK, [*([number] if lock else []), client, key, _oldest()]
+        )
+        is_ours, digest, status, body, headers = cursor.fetchone()
+    if digest is None:
+        return is_ours, None
+    if digest != request_digest:
+        raise Unprocessable(
+            "This Idempotency-Key was used for a different request within the last 24 hours. Use a new key."
+        )
+    kept = IdempotencyKey(client=client, key=key, request_digest=digest, status=status)
+    kept.body, kept.headers = (json.loads(text) if text else None for text in (body, headers))
+    return is_ours, kept
+
+
+def _oldest() -> datetime:
+    return clock.now() - KEPT_FOR
 
 
 def purge_old_keys() -> int:
-    return IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEPT_FOR).delete()[0]
+    return IdempotencyKey.objects.filter(created_at__lt=_oldest()).delete()[0]

@@ -16,15 +16,18 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, Value, When
 from django.utils.module_loading import import_string
 
 from common import clock
 from common.core import roles
 from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict, FoldbackError
-from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS, pause_after, permission_to_cancel
+from common.core.jobs import BATCH, JOB, MAX_ATTEMPTS, Lane, pause_after, permission_to_cancel
+from common.core.progress import MARK_EVERY
 from common.models import Job, JobBatch
+from common.services.heartbeats import process_name
+from common.services.lanes import leave_lane, take_places
 from common.services.ledger import record_entry, transition
 from common.services.outbox import emit_event, wake_relay
 
@@ -44,10 +47,24 @@ class Claim:
     items: list[Any]
     token: int
     attempts: int
+    places: int = 0
+    """How much of its lane the batch may use at once; 0: it is in none, and nothing is limited."""
 
 
-def create_job(*, actor: Actor, kind: str, subject: models.Model, batches: Sequence[Sequence[Any]]) -> Job:
-    """Create a job over `batches` of ids; call it in the transaction of what asks for the work."""
+def create_job(
+    *,
+    actor: Actor,
+    kind: str,
+    subject: models.Model,
+    batches: Sequence[Sequence[Any]],
+    lanes: Sequence[Lane | None] = (),
+    quiet: bool = False,
+) -> Job:
+    """Create a job over `batches` of ids; call it in the transaction of what asks for the work. `lanes`, where any batch
+    has one, says for each which.
+
+    `quiet`: for what Foldback does many times a day by itself; the ledger hears of it only when it goes wrong.
+    """
     if kind not in settings.JOB_HANDLERS:
         raise ValueError(f"no handler for jobs of kind {kind}")
     with transaction.atomic():
@@ -58,14 +75,23 @@ def create_job(*, actor: Actor, kind: str, subject: models.Model, batches: Seque
             subject_label=str(subject)[:300],
             items_total=sum(len(batch) for batch in batches),
             requested_by=actor.label,
+            quiet=quiet,
         )
         JobBatch.objects.bulk_create(
-            JobBatch(job=job, position=index, items=list(batch), state="pending")
-            for index, batch in enumerate(batches)
+            JobBatch(
+                job=job,
+                position=index,
+                items=list(batch),
+                state="pending",
+                lane=lane.name if lane else "",
+                lane_places=lane.places if lane else None,
+            )
+            for index, (batch, lane) in enumerate(zip(batches, lanes or [None] * len(batches), strict=True))
         )
-        record_entry(
-            actor=actor, action="job.created", subject=job, data={"kind": kind, "items": job.items_total}
-        )
+        if not quiet:
+            record_entry(
+                actor=actor, action="job.created", subject=job, data={"kind": kind, "items": job.items_total}
+            )
         if not batches:
             _finish_job_if_complete(job.pk)
         wake_relay()
@@ -92,9 +118,17 @@ def claim_batch(*, batch_id: UUID) -> Claim | None:
         if batch.attempts >= MAX_ATTEMPTS:
             _set_aside(batch, batch.error or "its worker died five times")
             return None
+        places = take_places(batch)
+        if places is None:
+            return None
         state = BATCH.next(batch.state, "claim")
         JobBatch.objects.filter(pk=batch.pk).update(
-            state=state, token=F("token") + 1, attempts=F("attempts") + 1, lease_until=_lease_end()
+            state=state,
+            held=places,
+            token=F("token") + 1,
+            attempts=F("attempts") + 1,
+            lease_until=_lease_end(),
+            worker=process_name(),
         )
         if job.state == "queued":
             Job.objects.filter(pk=job.pk, state="queued").update(
@@ -108,6 +142,7 @@ def claim_batch(*, batch_id: UUID) -> Claim | None:
             items=batch.items,
             token=batch.token + 1,
             attempts=batch.attempts + 1,
+            places=places,
         )
 
 
@@ -136,13 +171,34 @@ def fenced_write(claim: Claim) -> Iterator[None]:
 
 
 def count_items(*, claim: Claim, done: int) -> None:
-    """Add to the job's progress; call it inside `fenced_write`, with what that write completed."""
-    Job.objects.filter(pk=claim.job_id).update(items_done=F("items_done") + done)
+    """Add to the job's progress; call it inside `fenced_write`, with what that write completed.
+
+    Half a minute after the last mark a new one is set: how many were done by now (`common.core.progress`).
+    """
+    now = clock.now()
+    is_due = Q(marked_at=None) | Q(marked_at__lte=now - MARK_EVERY)
+
+    def where_due(then: Any, otherwise: str) -> Case:
+        field = models.DateTimeField() if otherwise.endswith("_at") else models.PositiveIntegerField()
+        return Case(When(is_due, then=then), default=F(otherwise), output_field=field)
+
+    Job.objects.filter(pk=claim.job_id).update(
+        items_done=F("items_done") + done,
+        marked_at=where_due(Value(now), "marked_at"),
+        marked_done=where_due(F("items_done") + Value(done), "marked_done"),
+        before_at=where_due(F("marked_at"), "before_at"),
+        before_done=where_due(F("marked_done"), "before_done"),
+    )
+    if claim.attempts > 1:
+        # It got somewhere: what sets a batch aside is five attempts in a row that come to nothing.
+        _held(claim).filter(attempts__gt=1).update(attempts=1)
 
 
 def finish_batch(*, claim: Claim) -> None:
     with fenced_write(claim):
-        _held(claim).update(state=BATCH.next("running", "finish"), lease_until=None, error="")
+        _held(claim).update(state=BATCH.next("running", "finish"), lease_until=None, held=0, error="")
+        if claim.places:
+            wake_relay()
         _finish_job_if_complete(claim.job_id)
 
 
@@ -158,6 +214,7 @@ def fail_batch(*, claim: Claim, error: str, final: bool = False) -> None:
             _held(claim).update(
                 state=BATCH.next("running", "retry"),
                 lease_until=None,
+                held=0,
                 not_before=clock.now() + pause_after(batch.attempts),
                 error=error[:2000],
             )
@@ -165,7 +222,7 @@ def fail_batch(*, claim: Claim, error: str, final: bool = False) -> None:
 
 def _set_aside(batch: JobBatch, error: str) -> None:
     JobBatch.objects.filter(pk=batch.pk).update(
-        state=BATCH.next(batch.state, "set aside"), lease_until=None, error=error[:2000]
+        state=BATCH.next(batch.state, "set aside"), lease_until=None, held=0, error=error[:2000]
     )
     record_entry(actor=SYSTEM, action="job.batch_set_aside", subject=batch.job, data={"error": error[:500]})
     _finish_job_if_complete(batch.job_id)
@@ -186,7 +243,7 @@ def _finish_job_if_complete(job_id: UUID) -> None:
         lifecycle=JOB,
         subject=job,
         event=event,
-        action=f"job.{event}ed" if event == "finish" else "job.failed",
+        action="job.failed" if event == "fail" else None if job.quiet else "job.finished",
         fields={"finished_at": clock.now()},
     )
     _emit_finished(job)
@@ -212,7 +269,9 @@ def cancel_job(*, actor: Actor, job: Job) -> None:
         if locked.state not in ("queued", "running"):
             raise Conflict(f"{job} is already {locked.state}.")
         now = clock.now()
-        JobBatch.objects.filter(pk__in=batches).update(state="cancelled", lease_until=None)
+        # What a worker holds of a lane it holds until it has stopped, or its lease has run out.
+        lease = Case(When(held__gt=0, then=F("lease_until")), output_field=models.DateTimeField())
+        JobBatch.objects.filter(pk__in=batches).update(state="cancelled", lease_until=lease)
         transition(
             actor=actor,
             lifecycle=JOB,
@@ -235,11 +294,13 @@ class LeaseKeeper:
         self.claim = claim
         self._stop = threading.Event()
         self._lost = threading.Event()
+        self._ends_at = clock.monotonic() + settings.LEASE_SECONDS
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.batch_id}", daemon=True)
 
     @property
     def lost(self) -> bool:
-        return self._lost.is_set()
+        # Who could not renew the lease of a lane must have left before another may come in.
+        return self._lost.is_set() or (bool(self.claim.places) and clock.monotonic() > self._ends_at)
 
     def __enter__(self) -> "LeaseKeeper":
         self._thread.start()
@@ -257,9 +318,11 @@ class LeaseKeeper:
         try:
             while not self._stop.wait(pause):
                 try:
+                    asked_at = clock.monotonic()
                     if not renew_lease(claim=self.claim):
                         self._lost.set()
                         return
+                    self._ends_at = asked_at + settings.LEASE_SECONDS
                 except Exception:  # the database may be restarting; the lease itself decides
                     log.warning("lease renewal failed", batch_id=str(self.claim.batch_id), exc_info=True)
                     connection.close()
@@ -279,6 +342,8 @@ def run_batch(*, batch_id: UUID) -> None:
         finish_batch(claim=claim)
     except LostLease:
         log.info("batch lost", batch_id=str(batch_id), token=claim.token)
+        if claim.places:
+            leave_lane(batch_id=batch_id, token=claim.token)
     except FoldbackError as error:
         # Ours, and said in words: trying again helps only where something is away for now (503).
         log.warning("batch refused", batch_id=str(batch_id), attempt=claim.attempts, detail=error.detail)

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api.jobs import JobSerializer
+from common.api.problems import CONTENT_TYPE
+from common.api.schema import ProblemSerializer
 from common.api.views import ApiView
 from common.core.errors import FieldError, Invalid
 from deployments.services.credential_tests import start_credential_test
@@ -72,7 +74,10 @@ class HostEnrol(ApiView):
             raise Invalid(message, errors=[FieldError("/fingerprints", "missing")])
         return data, fetch_offer(actor=self.actor, host=find_host(kwargs["host"]))
 
-    @extend_schema(operation_id="hosts_offered_keys", responses=OfferSerializer)
+    @extend_schema(
+        operation_id="hosts_offered_keys",
+        responses={200: OfferSerializer, (422, CONTENT_TYPE): ProblemSerializer},
+    )
     def get(self, request: Request, host: str) -> Response:
         """The keys that the host shows now, to compare with its own console. Nothing is pinned."""
         return _answer(fetch_offer(actor=self.actor, host=find_host(host)))

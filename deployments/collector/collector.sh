@@ -13,6 +13,8 @@
 #   NUL nonce " begin " id NUL ... NUL nonce " end " id " " status NUL
 #   A status is "ok", "missing TOOL", "changed", "denied [WHAT]", "rooted" (only a running system can tell) or
 #   "verb" (not known here).
+# A question whose first line is "0 sum" has sections: lines with the same number. Of each the answer is the SHA-256 of
+# what its lines would have answered, each followed by NUL status NUL: so whoever has that answer knows that nothing moved.
 
 fb_mark() {
     printf '\0%s %s\0' "$nonce" "$*"
@@ -58,6 +60,10 @@ fb_clock() {
 
 fb_facts() {
     fb_clock
+    fb_about
+}
+
+fb_about() {
     [ -z "${fb_kit_version-}" ] || printf 'kit/%s\0' "$fb_kit_version"
     set -- $(uname -snrm) # in this order: system, name, release, machine
     printf 'kernel/%s %s\0machine/%s\0' "${1-}" "${3-}" "${4-}"
@@ -79,16 +85,35 @@ fb_facts() {
     done
 }
 
-# Names of users and groups belong to the root that is looked at, not to the machine that looks.
+# fb_names: "passwd/NUMBER/NAME" and "group/NUMBER/NAME". Entries are listed with numbers alone: to look up the names of
+# each would take three times as long. In a directory root its own names hold, not those of the machine that looks.
 fb_names() {
-    [ -n "$root" ] || return 0
-    printf 'rooted/\0'
-    for file in passwd group; do
-        [ -f "./etc/$file" ] && [ ! -L "./etc/$file" ] && [ -r "./etc/$file" ] || continue
-        while IFS=: read -r name _ number _; do
-            printf '%s/%s/%s\0' "$file" "$number" "$name"
-        done <"./etc/$file"
+    [ -z "$root" ] || printf 'rooted/\0'
+    for file in ./etc/passwd ./etc/group; do
+        [ -f "$file" ] && [ -r "$file" ] && { [ -z "$root" ] || [ ! -L "$file" ]; } || continue
+        set -- "$@" "$file"
     done
+    [ $# -eq 0 ] || fb_named "$@"
+}
+
+fb_named() {
+    fb_need sed tr || return 0
+    sed -n -e 's|^\([^:/]*\):[^:]*:\([0-9]\{1,10\}\):[^:]*$|group/\2/\1|p' \
+        -e 's|^\([^:/]*\):[^:]*:\([0-9]\{1,10\}\):.*:.*$|passwd/\2/\1|p' "$@" | tr '\n' '\0'
+}
+
+# fb_uids NUMBER..., fb_gids NUMBER...: names that are kept elsewhere, as in a directory service.
+fb_uids() {
+    fb_getent passwd "$@"
+}
+
+fb_gids() {
+    fb_getent group "$@"
+}
+
+fb_getent() {
+    command -v getent >/dev/null 2>&1 || return 0
+    getent "$@" 2>/dev/null | fb_named -
 }
 
 # --- files, directories, links --------------------------------------------------------------------------------
@@ -284,6 +309,66 @@ fb_caps() {
     getcap "$@" 2>/dev/null
 }
 
+# --- whole trees: everything below a directory on the same file system, without naming it ---------------------------
+
+# fb_tree_hash BYTES DIRECTORY: digests of the regular files that have no more bytes than that, and whose names sha256sum
+# writes as they are. GNU's writes whole lines, so two may write at once.
+fb_tree_hash() {
+    fb_flavour && fb_need sha256sum tr xargs || return 0
+    fb_path "$2"
+    set -- -xdev -type f -size "-$(($1 + 1))c" ! -path '*[\\[:cntrl:]]*'
+    jobs=1 readable=
+    case $(sha256sum --version 2>/dev/null) in *GNU*) jobs=2 ;; esac
+    if [ "$flavour" = gnu ] && find . -maxdepth 0 -readable >/dev/null 2>&1; then
+        readable=-readable
+        find "$path" "$@" ! -readable -printf 'x/%p\0Permission denied\0' 2>/dev/null
+    fi
+    if [ "$jobs" = 2 ] && xargs -P 2 true </dev/null 2>/dev/null; then
+        # In an order of its own: who writes first is chance, and the whole has a digest, too.
+        find "$path" "$@" $readable -print0 2>/dev/null | xargs -0 -r -P 2 -n 500 sha256sum 2>/dev/null |
+            sort -k 2 | tr '\n' '\0'
+    else
+        find "$path" "$@" $readable -print0 2>/dev/null | xargs -0 -r -n 500 sha256sum 2>/dev/null | tr '\n' '\0'
+    fi
+}
+
+# fb_tree_sum BYTES DIRECTORY: the digest of what "tree" would answer.
+fb_tree_sum() {
+    fb_need sha256sum || return 0
+    sum=$(fb_tree "$@" | sha256sum)
+    printf %s "${sum%% *}"
+}
+
+# fb_tree_acl DIRECTORY: as "acl".
+fb_tree_acl() {
+    fb_need find xargs || return 0
+    fb_path "$1"
+    if command -v getfacl >/dev/null 2>&1; then
+        printf 'getfacl\0'
+        find "$path" -xdev -mindepth 1 '(' -type f -o -type d ')' -print0 2>/dev/null |
+            xargs -0 -r -n 1000 getfacl -p -P -s ${root:+-n} 2>/dev/null
+        printf '\0'
+    elif ls --version 2>/dev/null | grep -q GNU; then
+        if find "$path" -xdev -mindepth 1 '(' -type f -o -type d ')' -print0 2>/dev/null |
+            xargs -0 -r -n 1000 ls -ldn 2>/dev/null | grep -q '^[-d][-rwxsStT]\{9\}+'; then
+            status='missing getfacl' # somewhere there is one
+        else
+            printf 'ls\0'
+        fi
+    else
+        status='missing getfacl'
+    fi
+}
+
+# fb_tree_caps DIRECTORY: as "caps", of programs.
+fb_tree_caps() {
+    fb_need getcap find xargs || return 0
+    fb_path "$1"
+    find "$path" -xdev -type f -perm -0100 -print0 2>/dev/null | xargs -0 -r -n 1000 getcap 2>/dev/null
+    find "$path" -xdev -type f ! -perm -0100 '(' -perm -0010 -o -perm -0001 ')' -print0 2>/dev/null |
+        xargs -0 -r -n 1000 getcap 2>/dev/null
+}
+
 # fb_read BYTES PATH: the beginning of one regular file, as it is.
 fb_read() {
     fb_need head || return 0
@@ -359,6 +444,7 @@ fb_units() {
     IFS=$newline
     for line in $loaded; do
         case $line in ['* ']*) line=${line#??} ;; esac # how old versions mark a unit that failed
+        case $line in user@*|user-runtime-dir@*) continue ;; esac # they come and go with whoever logs in, as we do
         units="$units ${line%% *}"
     done
     IFS=,
@@ -403,8 +489,8 @@ fb_begin() {
 '
     IFS=' '
     flavour=
-    gnu_format='e/%y/%m/%U/%G/%u/%g/%s/%T@/%C@/%i/%D/%n/%p\0%l\0'
-    stat_format='s/%f/%u/%g/%U/%G/%s/%Y/%Z/%i/%d/%h/%n'
+    gnu_format='e/%y/%m/%U/%G/%s/%T@/%C@/%i/%D/%n/%p\0%l\0'
+    stat_format='s/%f/%u/%g/%s/%Y/%Z/%i/%d/%h/%n'
     cd -P "$1" 2>/dev/null || return 1
     root=${PWD%/}
 }
@@ -414,24 +500,73 @@ foldback() {
     question=$2
     fb_begin "${FOLDBACK_ROOT:-/}" || { fb_mark 'noroot'; return 0; }
     fb_mark open
+    case $question in
+        '0 sum'*) fb_sums "$question" ;;
+        *) fb_answers "$question" ;;
+    esac
+    fb_mark close
+}
+
+fb_answers() {
     IFS=$newline
-    for ask in $question; do
+    for ask in $1; do
         IFS=' '
         set -- $ask
         id=$1
-        verb=$2
-        shift 2
-        status=ok
+        shift
         fb_mark "begin $id"
-        case $verb in
-            clock|facts|names|dirs|list|tree|acl|caps|hash|hash_odd|read) "fb_$verb" "$@" ;;
-            *)  # the verbs of other kinds are sent, in files of their own, only when they are asked for
-                case " $fb_verbs " in
-                    *" $verb "*) fb_kind "$verb" ;;
-                    *) status=verb ;;
-                esac ;;
-        esac
+        fb_answer "$@"
         fb_mark "end $id $status"
     done
-    fb_mark close
+}
+
+# fb_answer VERB ARGUMENT...
+fb_answer() {
+    verb=$1
+    shift
+    status=ok
+    case $verb in
+        clock|facts|about|names|uids|gids|dirs|list|tree|tree_sum|tree_acl|tree_caps|tree_hash|acl|caps|hash|hash_odd|read) "fb_$verb" "$@" ;;
+        *)  # the verbs of other kinds are sent, in files of their own, only when they are asked for
+            case " $fb_verbs " in
+                *" $verb "*) fb_kind "$verb" ;;
+                *) status=verb ;;
+            esac ;;
+    esac
+}
+
+# fb_sums QUESTION: of each run of lines with the same number one digest, of all that would have been answered.
+fb_sums() {
+    ! fb_flavour || : # asked here once: what follows runs in processes of its own
+    status=ok
+    fb_need sha256sum || { fb_mark "begin 0"; fb_mark "end 0 $status"; return 0; }
+    section= part=
+    IFS=$newline
+    for ask in $1 end; do
+        number=${ask%% *}
+        if [ "$number" = "$section" ]; then
+            part=$part$newline$ask
+            continue
+        fi
+        [ "${section:-0}" = 0 ] || fb_sum
+        IFS=$newline
+        section=$number part=$ask
+    done
+    IFS=' '
+}
+
+fb_sum() {
+    fb_mark "begin $section"
+    sum=$(
+        IFS=$newline
+        for ask in $part; do
+            IFS=' '
+            set -- $ask
+            shift
+            fb_answer "$@"
+            printf '\0%s\0' "$status"
+        done | sha256sum
+    )
+    printf %s "${sum%% *}"
+    fb_mark "end $section ok"
 }

@@ -10,14 +10,34 @@ Each round asks what the surveys of all kinds want to know next; they end when n
 the transport fails, `receive` is told the reason, what is complete counts, and nothing more is asked.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from deployments.collector import reasons
 from deployments.collector.facts import clock_offset, parse_clock, parse_facts
-from deployments.collector.question import Limits, Observation, Question
-from deployments.collector.wire import COMMAND, Ask, Framed, program_input, split_answer
+from deployments.collector.question import Limits, Memory, Observation, Question, Recalled
+from deployments.collector.quick import (
+    ABOUT,
+    CONTENTS,
+    PATHS,
+    contents_key,
+    first_asks,
+    remembered,
+    section_key,
+    section_of_kind,
+    stats_key,
+)
+from deployments.collector.wire import (
+    COMMAND,
+    Ask,
+    Framed,
+    Reply,
+    program_input,
+    section_sum,
+    split_answer,
+)
 from deployments.core.states import State, Unknown
-from deployments.kinds.base import Findings, Survey
+from deployments.kinds.base import Survey, merged
 from deployments.kinds.listing import ListingSurvey
 from deployments.kinds.path_content import Wanted
 from deployments.kinds.path_survey import PathSurvey
@@ -28,6 +48,9 @@ from deployments.traces.survey import ASKS, parse_traces
 __all__ = ["Collection", "Limits", "Observation", "Question"]
 
 _MAX_ROUNDS = 8
+_MOST_REMEMBERED = (
+    1_000_000  # characters of one section, besides states: a host may have as many odd names as it likes
+)
 
 
 def _nothing(resource: str, state: State) -> bool:
@@ -60,13 +83,36 @@ class Collection:
         wanted: Wanted = _nothing,
         moved: Callable[[Mapping[str, State]], bool] = _unmoved,
         limits: Limits | None = None,
+        recalled: Recalled | None = None,
+        moved_sections: frozenset[str] | None = None,
+        salt: bytes = b"",
     ) -> None:
         self.question, self.limits = question, limits or Limits()
-        self._nonce = nonce
+        self._nonce, self._salt = nonce, salt
+        if recalled is None or moved_sections is None:
+            recalled = moved_sections = None
+        else:  # nothing is taken for what it was that was not looked at then
+            moved_sections |= {
+                section_of_kind(name.partition(":")[0])
+                for name in question.resources
+                if name not in recalled.states
+            }
+        self._recalled, self._moved_sections = recalled, moved_sections
+        self._paths = PathSurvey(
+            question,
+            hmac_key=hmac_key,
+            wanted=wanted,
+            limits=self.limits,
+            recalled=recalled,
+            memory_key=stats_key(salt),
+        )
+        self._listings = ListingSurvey(question, [kind for kind in LISTED if self._is_asked(kind.verb)])
         self._surveys: list[Survey] = [
-            PathSurvey(question, hmac_key=hmac_key, wanted=wanted, limits=self.limits),
-            ListingSurvey(question, LISTED),
+            *([self._paths] if self._is_asked(PATHS) else []),
+            self._listings,
         ]
+        self._sums: dict[str, str] = {}
+        self._host_clock: float | None = None
         self._moved = moved
         self._traces: Traces | None = None
         self._tracing = False
@@ -92,9 +138,7 @@ class Collection:
             # The clock is read first and last, so that what lies between does not count.
             asks = [Ask("facts"), *asks, Ask("clock")]
         if not asks:
-            if self._tracing or not self._moved(
-                _merged(survey.findings() for survey in self._surveys).states
-            ):
+            if self._tracing or not self._moved(self._states()):
                 return None
             self._tracing, asks = True, ASKS
         self._round += 1
@@ -127,6 +171,7 @@ class Collection:
         replies = list(framed.replies)
         if extra:
             self._take_facts(framed, times)
+            self._take_sums(replies)
             replies = replies[1:-1]
         for survey, asked in zip(self._surveys, self._asked, strict=True):
             survey.take(replies[: len(asked)])
@@ -142,7 +187,7 @@ class Collection:
 
     def result(self) -> Observation:
         """What is known. Everything that was asked about has a state, unknown where it was not proven."""
-        found = _merged(survey.findings() for survey in self._surveys)
+        found = merged(survey.findings() for survey in self._surveys)
         if self._failure:  # what we never came to ask is unknown for the reason that stopped us
             for resource, state in found.states.items():
                 if state == Unknown(reasons.NOT_ASKED):
@@ -150,7 +195,7 @@ class Collection:
             for path, why in found.listed.items():
                 if why == reasons.NOT_ASKED:
                     found.listed[path] = self._failure
-        return Observation(
+        fresh = Observation(
             states=found.states,
             evidence=found.evidence,
             contents=found.contents,
@@ -167,7 +212,68 @@ class Collection:
             facts=self._facts,
             problems=tuple(found.problems),
             failure=self._failure,
+            memory=self._memory(),
         )
+        return fresh if self._recalled is None else fresh.beside(self._unmoved())
+
+    # --- what an earlier look said, and what this one leaves behind -----------------------------------------------------
+
+    def _is_asked(self, section: str) -> bool:
+        return self._moved_sections is None or section in self._moved_sections
+
+    def _states(self) -> Mapping[str, State]:
+        states = merged(survey.findings() for survey in self._surveys).states
+        return states if self._recalled is None else {**self._unmoved().states, **states}
+
+    def _unmoved(self) -> Observation:
+        """The part of the earlier look that still holds."""
+        assert self._recalled is not None
+        memory = self._recalled.memory
+        return Recalled(
+            Memory({}, rest={name: part for name, part in memory.rest.items() if not self._is_asked(name)}),
+            {
+                resource: state
+                for resource, state in self._recalled.states.items()
+                if not self._is_asked(section_of_kind(resource.partition(":")[0]))
+            },
+        ).observation()
+
+    def _take_sums(self, replies: list[Reply]) -> None:
+        """What a quick look would have been told instead."""
+        first, *rest, _ = replies
+        sections = first_asks(self._asked if len(self._asked) == 2 else [[], *self._asked])
+        about = Reply(first.body.partition(b"\0")[2], first.failure, first.status)  # without the clock
+        answers = iter(rest)
+        for name, asks in sections.items():
+            told = section_sum([about] if name == ABOUT else [next(answers) for _ in asks])
+            if told is not None:
+                self._sums[name] = remembered(section_key(name, asks, self.question, self._salt), told)
+
+    def _memory(self) -> Memory:
+        """What may be remembered: sections that were answered whole, and would be answered so again."""
+        before = Memory({}) if self._recalled is None else self._recalled.memory
+        asked = self._is_asked(PATHS)
+        sums = {
+            name: told
+            for name, told in before.sums.items()
+            if not (asked if name == CONTENTS else self._is_asked(name))
+        }
+        rest = {name: part for name, part in before.rest.items() if not self._is_asked(name)}
+        for name, told in self._sums.items():
+            part: dict[str, Any] | None = {}
+            if name == PATHS:
+                part = None if self._failure else self._paths.memory(self._host_clock)
+            elif name != ABOUT:
+                part = self._listings.memory(name)
+            if part is not None and len(repr(part)) <= _MOST_REMEMBERED:
+                sums[name] = told
+                if part:
+                    rest[name] = part
+        if asked and PATHS in sums and (read := self._paths.contents()) is not None:
+            asks, replies = read
+            if (whole := section_sum(replies)) is not None:
+                sums[CONTENTS] = remembered(contents_key(asks, self._salt), whole)
+        return Memory(sums, self._paths.stats(self._host_clock) if asked else before.stats, rest)
 
     @property
     def _round_nonce(self) -> str:
@@ -179,26 +285,9 @@ class Collection:
             return
         self._facts = parse_facts(first.body)
         started, ended = parse_clock(first.body), parse_clock(last.body)
+        self._host_clock = started
         if times and started is not None and ended is not None and not last.failure:
             self._clock_offset = clock_offset(times[0], started, ended, times[1])
-
-
-def _merged(parts: Iterable[Findings]) -> Findings:
-    whole = Findings()
-    for part in parts:
-        whole.states |= part.states
-        whole.evidence |= part.evidence
-        whole.contents |= part.contents
-        whole.redactions |= part.redactions
-        whole.withheld |= part.withheld
-        whole.listed |= part.listed
-        whole.implied |= part.implied
-        whole.redacted |= part.redacted
-        whole.unseen |= part.unseen
-        whole.problems += part.problems
-        if part.packaged is not None:
-            whole.shipped, whole.packaged = part.shipped, part.packaged
-    return whole
 
 
 def unknown_observation(question: Question, failure: str) -> Observation:

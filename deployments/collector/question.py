@@ -1,7 +1,7 @@
 """What is asked of a host, what comes back, and how much of it we are ready to take. Values only."""
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployments.collector import reasons
@@ -98,6 +98,43 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What a look leaves behind, so that the next quick one need not look at what has not moved.
+
+    A *section* is what a quick look gets one digest of: "about", "paths", each verb of a listed kind. `sums` has those
+    that were proven: section → 32 hex digits, of what was asked and what was answered. `stats` has 8 bytes for each
+    bucket of paths: of their `lstat`. `rest` is, by section, what states don't say (JSON): see `Observation`.
+    """
+
+    sums: Mapping[str, str]
+    stats: bytes = b""
+    rest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A memory with the states that were recorded with it."""
+
+    memory: Memory
+    states: Mapping[str, State]
+
+    def observation(self) -> "Observation":
+        """What was seen then, once more: for a host where nothing has moved."""
+        rest = self.memory.rest.values()
+        return Observation(
+            states=self.states,
+            listed={path: why for part in rest for path, why in part.get("listed", {}).items()},
+            implied=frozenset(name for part in rest for name in part.get("implied", ())),
+            redacted={name: count for part in rest for name, count in part.get("redacted", {}).items()},
+            unseen={name: why for part in rest for name, why in part.get("unseen", {}).items()},
+            shipped=frozenset(path for part in rest for path in part.get("shipped", ())),
+            problems=tuple(problem for part in rest for problem in part.get("problems", ())),
+            memory=self.memory,
+            recalled=frozenset(self.states),
+        )
+
+
+@dataclass(frozen=True)
 class Observation:
     """What one look at one host showed.
 
@@ -116,7 +153,9 @@ class Observation:
     whose content is as their package brought it, `packaged` the paths that belong to packages; None where that was
     not asked, because nothing was new or different, or can't be told.
     `traces` are of people at work there; None where they were not asked for. `clock_offset` is host minus ours, in seconds. `problems` are for people: one printable line each.
-    `failure` is why the answer as a whole is incomplete, None when nothing was cut short.
+    `failure` is why the answer as a whole is incomplete, None when nothing was cut short. `recalled` are resources whose
+    state is that of an earlier look, since they have not moved: nothing else is said about them here. `memory` is what
+    to remember with these states; None where nothing may be.
     """
 
     states: Mapping[str, State]
@@ -135,6 +174,22 @@ class Observation:
     facts: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     failure: str | None = None
+    recalled: frozenset[str] = frozenset()
+    memory: Memory | None = None
+
+    def beside(self, unmoved: "Observation") -> "Observation":
+        """This look together with the part of an earlier one that it did not repeat."""
+        return replace(
+            self,
+            states={**unmoved.states, **self.states},
+            listed={**unmoved.listed, **self.listed},
+            implied=self.implied | unmoved.implied,
+            redacted={**unmoved.redacted, **self.redacted},
+            unseen={**unmoved.unseen, **self.unseen},
+            shipped=unmoved.shipped if self.shipped is None else self.shipped,
+            problems=(*unmoved.problems, *self.problems),
+            recalled=unmoved.recalled,
+        )
 
     def state_of(self, resource: str) -> State:
         """The state of any resource, asked about or not.

@@ -20,6 +20,7 @@ HOST_KEY_REVOKED = "host key revoked"
 HOST_CERTIFICATE_DATE = "host certificate not in date"
 HOST_CERTIFICATE_NAME = "host certificate for another name"
 AUTHENTICATION = "authentication failed"
+JUMP_HOST = "jump host failed"
 TOOL_MISSING = "tool missing"
 SUDO_REFUSED = "sudo refused"
 COMMAND_REFUSED = "command refused"
@@ -40,8 +41,9 @@ READ_ERROR = "read error"
 CANCELLED = "cancelled"
 INTERNAL = "internal error"
 
-RETRYABLE = frozenset({REFUSED, CONNECTION_LOST, TIMED_OUT, UNREACHABLE})
-"""Codes of failures that may pass by themselves."""
+RETRYABLE = frozenset({REFUSED, CONNECTION_LOST})
+"""Codes of failures to connect that may pass by themselves, and soon. (What takes its time to fail, as an address that
+nobody answers at, has been tried for as long already.)"""
 
 
 def reason(code: str, detail: object = "") -> str:

@@ -4,6 +4,7 @@ An answer is hostile input. A section counts only when both of its markers, with
 order that was asked, are there; whatever lies outside is noise. Nothing here raises for what a host sent.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ COMMAND = "sh -s"
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+:@,=-")
 _NONCE = re.compile(r"[a-z][a-z0-9]{15,63}")
 _VERB = re.compile(r"[a-z_]{1,32}")
+_NO_NONCE = "nonce" * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for one Ask. `failure` is None when the section is complete and its status is "ok";
-    otherwise it is the reason, and `body` may hold the part that arrived."""
+    otherwise it is the reason, and `body` may hold the part that arrived. `status` is as the host wrote it; None where
+    the section has no end."""
 
     body: bytes = b""
     failure: str | None = None
+    status: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,53 @@ def encode(value: str | bytes | int) -> str:
 
 def program_input(nonce: str, asks: Sequence[Ask]) -> bytes:
     """What is written to the standard input of `sh -s`: the program, then one call with the question."""
+    lines = [f"{number} {line(ask)}" for number, ask in enumerate(asks, start=1)]
+    return _input(nonce, lines, frozenset(ask.verb for ask in asks))
+
+
+class SumQuestion:
+    """The question for the digests of sections, each of one ask or more; made once for all hosts that are asked it."""
+
+    def __init__(self, sections: Sequence[Sequence[Ask]]) -> None:
+        lines = [f"{number} {line(ask)}" for number, asks in enumerate(sections, start=1) for ask in asks]
+        verbs = frozenset(ask.verb for asks in sections for ask in asks)
+        self._before, _, self._after = _input(_NO_NONCE, ["0 sum", *lines], verbs).partition(
+            _NO_NONCE.encode()
+        )
+
+    def program_input(self, nonce: str) -> bytes:
+        """What is written to the standard input of `sh -s`."""
+        return self._before + _checked(nonce).encode() + self._after
+
+
+def section_sum(replies: Sequence[Reply]) -> str | None:
+    """The SHA-256 that a host gives for a section which it answers like this; None where an end is missing."""
+    digest = hashlib.sha256()
+    for reply in replies:
+        if reply.status is None:
+            return None
+        digest.update(reply.body)
+        digest.update(b"\0" + reply.status + b"\0")
+    return digest.hexdigest()
+
+
+def line(ask: Ask) -> str:
+    """A line of a question, without its number."""
+    if not _VERB.fullmatch(ask.verb):
+        raise ValueError(f"not a verb: {ask.verb!r}")
+    return " ".join([ask.verb, *(encode(arg) for arg in ask.args)])
+
+
+def _checked(nonce: str) -> str:
     if not _NONCE.fullmatch(nonce):
         raise ValueError("the nonce must be 16 to 64 lower-case letters and digits, a letter first")
-    lines = []
-    for number, ask in enumerate(asks, start=1):
-        if not _VERB.fullmatch(ask.verb):
-            raise ValueError(f"not a verb: {ask.verb!r}")
-        lines.append(" ".join([str(number), ask.verb, *(encode(arg) for arg in ask.args)]))
+    return nonce
+
+
+def _input(nonce: str, lines: Sequence[str], verbs: frozenset[str]) -> bytes:
     # Neither the nonce nor the alphabet of the arguments has a quote in it, so the quotes can't be left.
-    verbs = frozenset(ask.verb for ask in asks) & _kind_verbs()
-    return f"{_program(verbs)}foldback '{nonce}' '{chr(10).join(lines)}' </dev/null\n".encode("ascii")
+    call = f"foldback '{_checked(nonce)}' '{chr(10).join(lines)}' </dev/null\n"
+    return f"{_program(verbs & _kind_verbs())}{call}".encode("ascii")
 
 
 @cache
@@ -120,7 +161,7 @@ def split_answer(
             if end[1] != b"end" or end[2] != begin[2] or end[3] is None:
                 garbled = True
                 break
-            replies.append(Reply(output[begin.end() : end.start()], _status(end[3])))
+            replies.append(Reply(output[begin.end() : end.start()], _status(end[3]), end[3]))
             position += 2
             continue
         else:

@@ -67,11 +67,12 @@ def is_masked(state: State) -> bool:
 
 def to_compare(manifest: DesiredManifest, key: bytes | None) -> DesiredManifest:
     """A rendered manifest as it is compared with what hosts have: keyed where it was masked, or unknown."""
-    resources = {name: _compared(desired, key) for name, desired in manifest.resources.items()}
+    resources = {name: compared(desired, key) for name, desired in manifest.resources.items()}
     return replace(manifest, resources=resources)
 
 
-def _compared(desired: DesiredResource, key: bytes | None) -> DesiredResource:
+def compared(desired: DesiredResource, key: bytes | None) -> DesiredResource:
+    """One resource of it."""
     if not is_masked(desired.state) or desired.content is None:
         return desired
     if key is None:
@@ -89,6 +90,8 @@ def in_the_same_form(state: State, live: State, key: bytes | None) -> State:
     if key is None or not isinstance(state, Present) or not isinstance(live, Present):
         return state
     ours, theirs = str(state.data.get("sha256", "")), str(live.data.get("sha256", ""))
+    if ours == theirs:
+        return state
     for bare, keyed in ((ours, theirs), (theirs, ours)):
         if _BARE.fullmatch(bare) and is_keyed(keyed) and keyed_digest(key, bare) == keyed:
             return Present({**state.data, "sha256": theirs})

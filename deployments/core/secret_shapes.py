@@ -212,8 +212,11 @@ def _by(clued: tuple[tuple[re.Pattern[str], tuple[re.Pattern[str], ...]], ...], 
 
 
 def _by_line(text: str) -> tuple[str, int]:
+    lowercase = text.lower()
+    if not any(word in lowercase for word in _WORDS):
+        return text, 0
     lines, count = text.split("\n"), 0
-    for number, lowered in enumerate(text.lower().split("\n")):
+    for number, lowered in enumerate(lowercase.split("\n")):
         if any(word in lowered for word in _WORDS):
             lines[number], hidden = _replaced(_LINE_RULES, lines[number])
             count += hidden

@@ -31,6 +31,25 @@ class Findings:
     problems: list[str] = field(default_factory=list)
 
 
+def merged(parts: Iterable[Findings]) -> Findings:
+    """All of them as one; each resource is in one of them."""
+    whole = Findings()
+    for part in parts:
+        whole.states |= part.states
+        whole.evidence |= part.evidence
+        whole.contents |= part.contents
+        whole.redactions |= part.redactions
+        whole.withheld |= part.withheld
+        whole.listed |= part.listed
+        whole.implied |= part.implied
+        whole.redacted |= part.redacted
+        whole.unseen |= part.unseen
+        whole.problems += part.problems
+        if part.packaged is not None:
+            whole.shipped, whole.packaged = part.shipped, part.packaged
+    return whole
+
+
 class Survey(Protocol):
     """One family of kinds looking at one host."""
 

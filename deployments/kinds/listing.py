@@ -14,7 +14,7 @@ from deployments.collector.question import Question
 from deployments.collector.reasons import printable, reason
 from deployments.collector.wire import Ask, Reply
 from deployments.core.states import ABSENT, Present, State, Unknown
-from deployments.kinds.base import Findings, Kind
+from deployments.kinds.base import Findings, Kind, merged
 
 MAX_ENTRIES = 20_000
 """Entries of one kind on one host. More is an accident, or a host that lies."""
@@ -103,7 +103,8 @@ class ListingSurvey:
         self._kinds = [kind for kind in kinds if kind.name in question.watched or self._declared(kind)]
         self._verbs = list(dict.fromkeys(kind.verb for kind in self._kinds))
         self._asked = False
-        self._found = Findings()
+        self._found: dict[str, Findings] = {verb: Findings() for verb in self._verbs}
+        self._told: set[str] = set()
         for kind in self._kinds:
             self._settle(kind, Listed(incomplete=reasons.NOT_ASKED))
 
@@ -115,18 +116,28 @@ class ListingSurvey:
 
     def take(self, replies: list[Reply]) -> None:
         for verb, reply in zip(self._verbs, replies, strict=False):
+            if reply.status is not None:
+                self._told.add(verb)
             for kind in self._kinds:
                 if kind.verb == verb:
                     self._settle(kind, _listed(kind, reply))
 
     def findings(self) -> Findings:
-        return self._found
+        return merged(self._found.values())
+
+    def memory(self, section: str) -> dict[str, Any] | None:
+        """What to remember of a verb besides states; None where it was not answered whole."""
+        if section not in self._told:
+            return None
+        found = self._found[section]
+        rest = {"listed": found.listed, "redacted": found.redacted, "problems": found.problems}
+        return {name: part for name, part in rest.items() if part}
 
     def _declared(self, kind: ListedKind) -> list[str]:
         return [name for name in self._question.resources if name.startswith(kind.whole)]
 
     def _settle(self, kind: ListedKind, listed: Listed) -> None:
-        found = self._found
+        found = self._found[kind.verb]
         if kind.name in self._question.watched:
             found.listed[kind.whole] = listed.incomplete
             found.states |= {kind.resource(key): state for key, state in listed.states.items()}

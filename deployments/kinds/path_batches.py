@@ -1,11 +1,13 @@
 """Paths on their way to a host: which can be asked about, how they are written, how many go together."""
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 
 MAX_PATH = 4096
 # Well under the 128 KiB that one process may be given on the smallest systems, in the longest encoding.
 _BATCH_PATHS, _BATCH_BYTES = 200, 30_000
+_ODD = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
 def usable(path: str) -> bool:
@@ -31,7 +33,7 @@ def relative(path: str) -> str:
 
 def is_odd(path: str) -> bool:
     """Whether some sha256sum would write the name in another way on its line, which differs by version."""
-    return "\\" in path or any(character < " " or character == "\x7f" for character in path)
+    return _ODD.search(path) is not None
 
 
 def ancestors(path: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The later steps of a survey of paths: digests of files whose content matters, then the text that is wanted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from deployments.collector import reasons
 from deployments.collector.reasons import reason
@@ -16,13 +16,19 @@ Wanted = Callable[[str, State], bool]
 """Whether the content of this resource, in this state, is worth fetching."""
 
 
-def hashing(scene: Scene, wanted: Wanted) -> Step:
-    """Digests of the regular files whose content matters, within the limits."""
+def hashing(scene: Scene, wanted: Wanted, besides: frozenset[str]) -> Step:
+    """Digests of the regular files whose content matters, within the limits; not of those that are read with their tree."""
     due: list[str] = []
     total = watched = 0
     limits = scene.limits
     for path, entry in scene.entries.items():
-        if entry.type != "f" or not scene.content_matters(path) or scene.barred(path):
+        if (
+            path in scene.recalled
+            or path in besides
+            or entry.type != "f"
+            or not scene.content_matters(path)
+            or scene.barred(path)
+        ):
             continue
         if scene.hmac_key is None and scene.is_secret(path):
             scene.set(path, Unknown(reason(reasons.SECRET, "no key to compare it with")))
@@ -38,11 +44,22 @@ def hashing(scene: Scene, wanted: Wanted) -> Step:
         else:
             total += entry.size
             due.append(path)
-    step: Step = []
-    for verb, odd in (("hash", False), ("hash_odd", True)):
-        for batch in batches(path for path in due if is_odd(path) is odd):
-            step.append((Ask(verb, tuple(map(relative, batch))), _hash_taker(scene, batch, wanted)))
-    return step
+    return hash_batches(scene, due, wanted)
+
+
+def hash_batches(scene: Scene, due: Iterable[str], wanted: Wanted) -> Step:
+    """Digests of these files, many a process."""
+    return [(ask, _hash_taker(scene, batch, wanted)) for ask, batch in hash_asks(due)]
+
+
+def hash_asks(due: Iterable[str]) -> list[tuple[Ask, list[str]]]:
+    """What is asked for the digests of these files, the same in whatever order they come; each with its files."""
+    due = sorted(due)
+    return [
+        (Ask(verb, tuple(map(relative, batch))), batch)
+        for verb, odd in (("hash", False), ("hash_odd", True))
+        for batch in batches(path for path in due if is_odd(path) is odd)
+    ]
 
 
 def _hash_taker(scene: Scene, asked: list[str], wanted: Wanted) -> Callable[[Reply], None]:
@@ -59,12 +76,12 @@ def _hash_taker(scene: Scene, asked: list[str], wanted: Wanted) -> Callable[[Rep
             elif sha256 is None:
                 scene.set(path, Unknown(reason(reasons.READ_ERROR, "no digest")))
             else:
-                _take_digest(scene, path, sha256, wanted)
+                take_digest(scene, path, sha256, wanted)
 
     return take
 
 
-def _take_digest(scene: Scene, path: str, sha256: str, wanted: Wanted) -> None:
+def take_digest(scene: Scene, path: str, sha256: str, wanted: Wanted) -> None:
     """A digest is bare where nobody wants the content: it is as declared. Until another is read and found to hold no
     secret, its digest is a keyed one.
     """

@@ -2,8 +2,8 @@
 
 Records are NUL-terminated fields; the tag before the first slash says what follows.
 
-    e/TYPE/MODE/UID/GID/OWNER/GROUP/SIZE/MTIME/CTIME/INODE/DEVICE/LINKS/PATH NUL TARGET NUL    GNU find
-    s/RAWMODE/UID/GID/OWNER/GROUP/SIZE/MTIME/CTIME/INODE/DEVICE/LINKS/PATH NUL                 stat
+    e/TYPE/MODE/UID/GID/SIZE/MTIME/CTIME/INODE/DEVICE/LINKS/PATH NUL TARGET NUL    GNU find
+    s/RAWMODE/UID/GID/SIZE/MTIME/CTIME/INODE/DEVICE/LINKS/PATH NUL                 stat
     l/PATH NUL TARGET NUL          where a link of an "s" record leads
     a/PATH NUL                     the kernel says that it does not exist
     x/PATH NUL MESSAGE NUL         it could not be looked at
@@ -21,19 +21,22 @@ from deployments.collector.reasons import printable, reason
 
 _NUMBERS = rb"(?P<size>\d{1,20})/(?P<mtime>-?\d{1,20}(?:\.\d{1,12})?)/(?P<ctime>-?\d{1,20}(?:\.\d{1,12})?)"
 _NUMBERS += rb"/(?P<inode>\d{1,20})/(?P<device>\d{1,20})/(?P<links>\d{1,20})/(?P<path>\./.*)"
-_OWNERS = rb"(?P<uid>\d{1,10})/(?P<gid>\d{1,10})/(?P<owner>[^/]{0,256})/(?P<group>[^/]{0,256})/"
+_OWNERS = rb"(?P<uid>\d{1,10})/(?P<gid>\d{1,10})/"
 _FIND_RECORD = re.compile(rb"e/(?P<type>[fdlpscb])/(?P<mode>[0-7]{1,4})/" + _OWNERS + _NUMBERS, re.DOTALL)
 _STAT_RECORD = re.compile(rb"s/(?P<raw>[0-9a-f]{1,6})/" + _OWNERS + _NUMBERS, re.DOTALL)
 _HASH_RECORD = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<path>\./.*)", re.DOTALL)
+_NO_NAME = re.compile(rb"/\.{0,2}(?:/|\Z)")
 _Value = TypeVar("_Value")
 _STAT_TYPES = {0o10: "f", 0o04: "d", 0o12: "l", 0o01: "p", 0o14: "s", 0o06: "b", 0o02: "c"}
 
 OTHER_TYPES = {"p": "FIFO", "s": "socket", "b": "block device", "c": "character device"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One entry of a file system, by `lstat`. Times are in seconds by the host's clock."""
+    """One entry of a file system, by `lstat`. Times are in seconds by the host's clock. `owner` and `group` are numbers
+    as text until `name_owners` knows better. Not frozen, since a look may make a hundred thousand; nothing else is changed.
+    """
 
     type: str
     mode: int
@@ -182,13 +185,10 @@ def parse_names(body: bytes) -> Names:
     return Names(rooted, tables[b"passwd"], tables[b"group"])
 
 
-def renamed(entry: Entry, names: Names) -> Entry:
-    """The entry with the names that its own root gives to its numbers."""
-    return replace(
-        entry,
-        owner=names.users.get(entry.uid, str(entry.uid)),
-        group=names.groups.get(entry.gid, str(entry.gid)),
-    )
+def name_owners(entry: Entry, names: Names) -> None:
+    """Give the entry the names that its own root has for its numbers; a number that has none stays."""
+    entry.owner = names.users.get(entry.uid, entry.owner)
+    entry.group = names.groups.get(entry.gid, entry.group)
 
 
 def _put(into: dict[bytes, _Value], key: bytes, value: _Value) -> None:
@@ -201,7 +201,7 @@ def _path(raw: bytes) -> bytes:
     """`./etc/motd` → `/etc/motd`. A host may not name what lies elsewhere."""
     if raw == b"./":
         return b"/"
-    if not raw.startswith(b"./") or any(part in (b"", b".", b"..") for part in raw[2:].split(b"/")):
+    if not raw.startswith(b"./") or _NO_NAME.search(raw, 1):
         raise GarbledError("not a path below the root")
     return raw[1:]
 
@@ -236,8 +236,8 @@ def _entry(match: re.Match[bytes], letter: str, mode: int, target: bytes | None)
         mode=mode,
         uid=uid,
         gid=gid,
-        owner=_owner(match["owner"], uid),
-        group=_owner(match["group"], gid),
+        owner=str(uid),
+        group=str(gid),
         size=int(match["size"]),
         mtime=float(match["mtime"]),
         ctime=float(match["ctime"]),
@@ -246,9 +246,3 @@ def _entry(match: re.Match[bytes], letter: str, mode: int, target: bytes | None)
         links=int(match["links"]),
         target=target,
     )
-
-
-def _owner(name: bytes, number: int) -> str:
-    """The name, or the number where there is none (stat writes UNKNOWN)."""
-    text = printable(name)
-    return str(number) if not text or text == "UNKNOWN" else text

@@ -4,6 +4,7 @@ What comes back is collected reply by reply and judged at the end, when it is kn
 parent directories lead: out of the root, or to a secret, nothing seen there may be used.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from deployments.collector.reasons import reason
 from deployments.collector.wire import Ask, Reply
 from deployments.core.states import ABSENT, State, Unknown
 from deployments.kinds.path_batches import MAX_PATH, batches, relative
-from deployments.kinds.path_entries import Entry, Records, parse_names, renamed
+from deployments.kinds.path_entries import Entry, Records, name_owners, parse_names
 from deployments.kinds.path_roots import KIND_OF_TYPE, RootListing
 from deployments.kinds.path_scene import Scene, records_of, wire_name
 
@@ -21,6 +22,7 @@ Step = list[tuple[Ask, Callable[[Reply], None]]]
 
 _BYTES_PER_ENTRY = 400
 MAX_PROBLEMS = 100
+MAX_UNNAMED = 500
 
 
 class Listing:
@@ -29,8 +31,8 @@ class Listing:
         self._listed = 0
         self._undeclared = 0
         self._blind: str | None = None
-        self._room = scene.limits.entries * _BYTES_PER_ENTRY
-        self._roots = RootListing(scene, self._room)
+        self.room = scene.limits.entries * _BYTES_PER_ENTRY
+        self._roots = RootListing(scene, self.room)
 
     def step(self) -> Step:
         scene = self._scene
@@ -42,18 +44,32 @@ class Listing:
         for batch in batches(sorted({*scene.resources, *scene.exhaustive, *scene.roots})):
             step.append((Ask("list", tuple(map(relative, batch))), self._list_taker(batch)))
         for top in scene.exhaustive:
-            step.append((Ask("tree", (self._room, relative(top))), self._tree_taker(top)))
+            step.append((Ask("tree", (self.room, relative(top))), self._tree_taker(top)))
         for root in scene.roots:  # after those, so that what they took is not taken again
-            step.append((Ask("tree", (self._room, relative(root))), self._roots.taker(root)))
+            step.append((Ask("tree", (self.room, relative(root))), self._roots.taker(root)))
         return step
+
+    def naming(self) -> Step:
+        """Numbers that the host's own files don't name: a directory service may."""
+        names = self._scene.names
+        if names is None or names.rooted:
+            return []
+        entries = self._scene.entries.values()
+        users = sorted({entry.uid for entry in entries} - names.users.keys())[:MAX_UNNAMED]
+        groups = sorted({entry.gid for entry in entries} - names.groups.keys())[:MAX_UNNAMED]
+        return [
+            (Ask(verb, tuple(numbers)), self._take_more_names)
+            for verb, numbers in (("uids", users), ("gids", groups))
+            if numbers
+        ]
 
     def settle(self) -> None:
         """After the last reply: entries become states, unless they may not be used."""
         scene = self._scene
         scene.blind = self._blind
         for path, entry in scene.entries.items():
-            if scene.names is not None and scene.names.rooted:
-                scene.entries[path] = entry = renamed(entry, scene.names)
+            if scene.names is not None:
+                name_owners(entry, scene.names)
             barred = scene.barred(path)
             # Without its rights, or the digest of a file, a state is not known, not even in part.
             pending = barred or (reasons.NOT_ASKED if entry.type in "fd" else None)
@@ -80,6 +96,16 @@ class Listing:
             self._blind = reply.failure
         else:
             self._scene.names = parse_names(reply.body)
+
+    def _take_more_names(self, reply: Reply) -> None:
+        names = self._scene.names
+        if reply.failure or names is None:
+            self._blind = self._blind or reply.failure
+            return
+        more = parse_names(reply.body)
+        self._scene.names = replace(
+            names, users={**more.users, **names.users}, groups={**more.groups, **names.groups}
+        )
 
     def _links_taker(self, asked: list[str]) -> Callable[[Reply], None]:
         by_name = {wire_name(relative(path)): path for path in asked}
@@ -119,7 +145,7 @@ class Listing:
             if listed[top] != reasons.NOT_ASKED:
                 return  # the directory itself could not be seen
             too_many = reason(reasons.OVER_LIMIT, f"more than {self._scene.limits.entries} entries")
-            if len(reply.body) >= self._room:
+            if len(reply.body) >= self.room:
                 reply = replace(reply, failure=reply.failure or too_many)  # cut there, on the host
             records, why = records_of(reply)
             self._listed += len(records.entries)
@@ -129,6 +155,8 @@ class Listing:
             elif why is None and (records.done is None or self._listed > self._scene.limits.entries):
                 why = too_many
             why = why or self._take_tree(top, records)
+            if why is None:
+                self._scene.tree_sums[top] = hashlib.sha256(reply.body).hexdigest().encode()
             listed[top] = why or next(iter(records.failed.values()), None) or records.done or None
 
         return take

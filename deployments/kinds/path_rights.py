@@ -22,12 +22,19 @@ _NO_TOOL = frozenset({reasons.TOOL_MISSING, reasons.NOT_SUPPORTED})
 _CAPABILITIES = re.compile(r"[a-z0-9_,+=\- ]{1,2000}")
 
 
-def asking_rights(scene: Scene) -> Step:
-    """What is asked of the entries that were listed."""
+def asking_rights(scene: Scene, besides: frozenset[str] = frozenset()) -> Step:
+    """What is asked of the entries that were listed; not of those that are asked about with their tree."""
     step: Step = []
-    seen = [path for path, entry in scene.entries.items() if entry.type in "fd" and not scene.barred(path)]
+    seen = [
+        path
+        for path, entry in scene.entries.items()
+        if entry.type in "fd"
+        and path not in scene.recalled
+        and path not in besides
+        and not scene.barred(path)
+    ]
     programs = (path for path in seen if scene.entries[path].type == "f" and scene.entries[path].mode & 0o111)
-    for verb, paths, taker in (("acl", seen, _acl_taker), ("caps", programs, _capabilities_taker)):
+    for verb, paths, taker in (("acl", seen, rights_taker), ("caps", programs, capabilities_taker)):
         for batch in batches(paths):
             step.append((Ask(verb, tuple(map(relative, batch))), taker(scene, batch)))
     return step
@@ -60,12 +67,13 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
     return b"\\" if match[1] == b"\\" else bytes([int(match[1], 8)])
 
 
-def _acl_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
+def rights_taker(scene: Scene, asked: list[str], *, others: bool = False) -> Callable[[Reply], None]:
+    """With `others`, more may be told of than was asked about."""
     by_name = {wire_name(relative(path)): path for path in asked}
 
     def take(reply: Reply) -> None:
         if reply.failure:
-            _unasked(scene, asked, "acl", "ACLs", reply.failure)
+            _unasked(scene, asked, "acl", reply.failure)
             return
         tool, _, rest = reply.body.partition(b"\0")
         try:
@@ -74,7 +82,8 @@ def _acl_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
                     scene.unproven[by_name[name]] = reason(reasons.TOOL_MISSING, "getfacl")
             elif tool == b"getfacl" and rest.endswith(b"\0"):
                 for name, entries in parse_acls(rest[:-1]).items():
-                    scene.rights.setdefault(by_name[name], {})["acl"] = entries
+                    if name in by_name or not others:
+                        scene.rights.setdefault(by_name[name], {})["acl"] = entries
             else:
                 raise ValueError("not ACLs")
         except (ValueError, KeyError):
@@ -84,16 +93,19 @@ def _acl_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
     return take
 
 
-def _capabilities_taker(scene: Scene, asked: list[str]) -> Callable[[Reply], None]:
+def capabilities_taker(scene: Scene, asked: list[str], *, others: bool = False) -> Callable[[Reply], None]:
+    """With `others`, more may be told of than was asked about."""
     by_name = {relative(path): path for path in asked}
 
     def take(reply: Reply) -> None:
         if reply.failure:
-            _unasked(scene, asked, "capabilities", "capabilities", reply.failure)
+            _unasked(scene, asked, "capabilities", reply.failure)
             return
         text = reply.body.decode("utf-8", "surrogateescape")
         for line in filter(None, text.split("\n")):
             path, shown = _split_capabilities(line, by_name)
+            if not path and others and line.startswith("./"):
+                continue
             if not path:
                 scene.unproven |= dict.fromkeys(asked, reason(reasons.GARBLED, "capabilities"))
                 break
@@ -112,13 +124,20 @@ def _split_capabilities(line: str, by_name: Mapping[str, str]) -> tuple[str, str
     return "", ""
 
 
-def _unasked(scene: Scene, asked: list[str], attribute: str, what: str, failure: str) -> None:
+def _unasked(scene: Scene, asked: list[str], attribute: str, failure: str) -> None:
     if code_of(failure) not in _NO_TOOL:
         scene.unproven |= dict.fromkeys(asked, failure)
-    elif attribute not in scene.found.unseen:
-        scene.found.unseen[attribute] = failure
-        scene.found.problems.append(f"{what} are not seen: {failure}")
+    else:
+        not_seen(scene, attribute, failure)
     _settle(scene, asked)
+
+
+def not_seen(scene: Scene, attribute: str, failure: str) -> None:
+    """No tool of the host tells of this attribute: said once."""
+    if attribute not in scene.found.unseen:
+        scene.found.unseen[attribute] = failure
+        what = "ACLs" if attribute == "acl" else attribute
+        scene.found.problems.append(f"{what} are not seen: {failure}")
 
 
 def _settle(scene: Scene, paths: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ only asked where something is new, different or gone.
 from collections.abc import Callable
 
 from deployments.collector import reasons
-from deployments.collector.reasons import reason
+from deployments.collector.reasons import code_of, reason
 from deployments.collector.wire import Ask, Reply
 from deployments.core.left_out_paths import is_left_out
 from deployments.core.states import Present, State, Unknown
@@ -136,6 +136,7 @@ def _packages_taker(scene: Scene) -> Callable[[Reply], None]:
     def take(reply: Reply) -> None:
         answer = reply.failure or parse_shipped(reply.body)
         if isinstance(answer, str):
+            scene.packages_failed = code_of(answer) not in (reasons.TOOL_MISSING, reasons.DENIED)
             scene.found.problems.append(f"what packages shipped is not known: {answer}")
             return
         scene.found.shipped, scene.found.packaged = answer

@@ -1,7 +1,7 @@
 """What a survey of paths knows so far, and what may be concluded from it."""
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from deployments.kinds.files import CONTENT_ATTRIBUTES, file_data
 from deployments.kinds.path_batches import ancestors, outermost, usable
 from deployments.kinds.path_entries import Entry, GarbledError, Names, Records, parse_records
 from deployments.kinds.symlinks import symlink_data
+
+PATH_KINDS = frozenset({"file", "directory", "symlink"})
 
 
 @dataclass
@@ -48,13 +50,23 @@ class Scene:
     """Path → its `acl` and `capabilities`, if it has any."""
     unproven: dict[str, str] = field(default_factory=dict)
     """Path → why it is not known whether it has any."""
+    recalled: set[str] = field(default_factory=set)
+    """Paths whose state is that of an earlier look."""
+    packages_failed: bool = False
+    """Whether it was asked in vain what packages shipped."""
+    tree_sums: dict[str, bytes] = field(default_factory=dict)
+    """The digest of each complete listing of an exhaustive directory."""
+    unread: dict[bytes, str] = field(default_factory=dict)
+    """What could not be read below one, with the reason."""
     names: Names | None = None
     blind: str | None = reasons.NOT_ASKED
     """Why nothing that was listed may be used: we don't know where the links above lead."""
 
     def __post_init__(self) -> None:
         for resource in self.question.resources:
-            path = resource.partition(":")[2]
+            kind, _, path = resource.partition(":")
+            if kind not in PATH_KINDS:
+                continue
             if usable(path):
                 self.resources.setdefault(path, []).append(resource)
                 self.found.states[resource] = Unknown(reasons.NOT_ASKED)
@@ -82,6 +94,9 @@ class Scene:
     def set(self, path: str, state: State) -> None:
         for resource in self.resources.get(path, ()):
             self.found.states[resource] = state
+
+    def set_unknown(self, path: str, why: str) -> None:
+        self.set(path, Unknown(why))
 
     def state(self, path: str, content: Mapping[str, str] | None = None) -> State:
         """The state that an entry shows. `content` is `{"sha256": …}` or `{"hmac": …}` for a file that was read."""
@@ -117,6 +132,30 @@ class Scene:
         """The state of a file whose content may hold a secret."""
         keyed = self.keyed(sha256)
         return self.state(path, {"sha256": keyed}) if keyed else Unknown(NO_KEY)
+
+    def may_recall(self, path: str, state: State | None, wanted: Callable[[str, State], bool]) -> bool:
+        """Whether the state of an earlier look holds, where the entry has not moved since: its owner is still called the
+        same, it has all that is asked for now, and nobody wants its text."""
+        entry = self.entries[path]
+        if not isinstance(state, Present) or entry.type not in "fd":
+            return False
+        if (state.data.get("owner"), state.data.get("group")) != (entry.owner, entry.group):
+            return False
+        if entry.type == "d":
+            return state.data.get("type") == "directory"
+        if state.data.get("type") != "file":
+            return False
+        digest = state.data.get("sha256") or state.data.get("hmac")
+        if not self.content_matters(path):
+            return digest is None
+        if digest is None or ("hmac" in state.data) is not self.is_secret(path):
+            return False
+        if digest in self.question.secret_contents or inside(path, self.question.roots.first):
+            return False
+        if path in self.watched:
+            before = self.question.roots.agreed.get(self.resources[path][0])
+            return state == before or digest in self.question.roots.kept
+        return not any(wanted(resource, state) for resource in self.resources.get(path, ()))
 
     def content_matters(self, path: str) -> bool:
         for resource in self.resources.get(path, ()):

@@ -27,6 +27,7 @@ MAIN = "/etc/sysctl.conf"
 
 _INTERFACE = reason(reasons.NOT_SUPPORTED, "settings of one interface")
 _SECRET = reason(reasons.NOT_SUPPORTED, "random or secret")
+_COUNTER = reason(reasons.NOT_SUPPORTED, "a counter")
 _NEVER: Mapping[str, str | None] = {
     "*.stable_secret": _SECRET,
     "net.ipv4.tcp_fastopen_key": _SECRET,
@@ -37,24 +38,25 @@ _NEVER: Mapping[str, str | None] = {
     "net.*.neigh.default.*": None,
     "net.*.conf.*": _INTERFACE,
     "net.*.neigh.*": _INTERFACE,
+    "fs.aio-nr": _COUNTER,
+    "fs.dentry-state": _COUNTER,
+    "fs.file-nr": _COUNTER,
+    "fs.inode-nr": _COUNTER,
+    "fs.inode-state": _COUNTER,
+    "kernel.hung_task_detect_count": _COUNTER,
+    "kernel.ns_last_pid": _COUNTER,
+    "kernel.pty.nr": _COUNTER,
+    "net.netfilter.nf_conntrack_count": _COUNTER,
 }
 """Keys that are never asked for, and the patterns among them that are: a first match decides."""
 
 _BY_ITSELF = (
-    # counters, and what the kernel moves under load
-    "fs.aio-nr",
-    "fs.dentry-state",
-    "fs.file-nr",
-    "fs.inode-*",
+    # what the kernel moves under load
     "fs.quota.*",
-    "kernel.hung_task_detect_count",
     "kernel.hung_task_warnings",
-    "kernel.ns_last_pid",
     "kernel.perf_event_max_sample_rate",
-    "kernel.pty.nr",
     "kernel.sched_domain.*",
     "kernel.tainted",
-    "net.netfilter.nf_conntrack_count",
     "sunrpc.transports",
     # what follows from the memory, and is another number after many an upgrade of the kernel
     "fs.epoll.max_user_watches",

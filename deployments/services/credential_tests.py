@@ -1,8 +1,10 @@
 """Trying a credential against a host: asked for over the API, done by a worker, which alone can open it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -12,7 +14,7 @@ from common.models import Job
 from common.services.jobs import Claim, count_items, create_job, fenced_write
 from deployments.collector.wire import COMMAND, Ask, program_input, split_answer
 from deployments.transport.base import TransportFailure
-from deployments.transport.choose import transport_for
+from deployments.transport.choose import Ways
 from inventory.core.connection import HostConnection, OpenCredential
 from inventory.models import Credential, Host
 from inventory.queries.connections import connection_for
@@ -54,15 +56,16 @@ def try_credential(*, credential: Credential, host: Host) -> str:
     Raises CannotOpen where the private seal key isn't, Invalid or Conflict for a host that can't be tried.
     """
     _check(host)
-    opened = open_credentials([credential.pk])[credential.pk]
     # The host's own user stands; otherwise the user of the credential that is tried, not of the host's own one.
     connection = replace(connection_for(host), user=host.user or credential.user, credential_id=credential.pk)
+    opened = open_credentials([hop.credential_id for hop in connection.hops() if hop.credential_id])
     return asyncio.run(_sign_in(connection, opened))
 
 
-async def _sign_in(connection: HostConnection, credential: OpenCredential) -> str:
+async def _sign_in(connection: HostConnection, credentials: Mapping[UUID, OpenCredential]) -> str:
+    ways = Ways(credentials)
     try:
-        async with transport_for(connection, credential).session() as session:
+        async with ways.to(connection).session() as session:
             # What a scan asks first: an installed collector answers that, and nothing else.
             program = program_input(_NONCE, [Ask("clock")])
             answer = await session.run(COMMAND, program, max_output=1_000_000, timeout=_SECONDS)
@@ -70,6 +73,8 @@ async def _sign_in(connection: HostConnection, credential: OpenCredential) -> st
         return failure.reason
     except ValueError as error:
         return str(error)
+    finally:
+        await ways.close()
     if split_answer(answer.stdout, _NONCE, 1).failure is not None:
         return "signed in, but the host did not run a POSIX shell with what it was sent"
     return OK

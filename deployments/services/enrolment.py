@@ -6,7 +6,7 @@ not trusted until somebody has compared it with the host's own console (`ssh-key
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,11 +15,13 @@ from django.db import transaction
 from common.core.actor import Actor
 from common.core.errors import Conflict, FieldError, Invalid, Unprocessable
 from deployments.transport.base import TransportFailure
+from deployments.transport.choose import Ways
 from deployments.transport.host_keys import HostKey as OfferedKey
 from deployments.transport.host_keys import fetch_host_keys
-from inventory.core.connection import HostConnection
+from inventory.core.connection import HostConnection, OpenCredential
 from inventory.models import Host, HostKey
 from inventory.queries.connections import connection_for, connections_for
+from inventory.services.credentials import CannotOpen, open_credentials
 from inventory.services.host_keys import pin_host_keys, revoke_host_keys
 from inventory.services.host_life import mark_reimaged
 from inventory.services.permissions import require
@@ -53,7 +55,8 @@ class Offer:
 def fetch_offers(*, actor: Actor, hosts: Iterable[Host], seconds: float = _SECONDS) -> list[Offer]:
     """Ask hosts for their keys, many at once, without signing in; in the order given. Not for use in a transaction.
 
-    A host that can't be reached is an offer with a `failure`; a local one is left out, it has no keys.
+    A host that can't be reached is an offer with a `failure`; a local one is left out, it has no keys. Raises Unprocessable
+    for one behind a jump host whose credential this process can't open.
     """
     require(actor, "host.enrol")
     wanted = [host for host in hosts if host.transport != "local"]
@@ -63,7 +66,16 @@ def fetch_offers(*, actor: Actor, hosts: Iterable[Host], seconds: float = _SECON
         "host_id", "fingerprint"
     ):
         pinned.setdefault(host_id, set()).add(fingerprint)
-    shown = asyncio.run(_fetch_all([connections[host.pk] for host in wanted], seconds))
+    ways = [connections[host.pk] for host in wanted]
+    try:
+        credentials = _credentials_of_jump_hosts(ways)
+    except CannotOpen as error:
+        behind = next(way.name for way in ways if way.jump)
+        raise Unprocessable(
+            f"{behind} is behind a jump host, and its keys are fetched over that one: {error} On a machine that runs a "
+            f"worker: manage.py enrol {behind}."
+        ) from None
+    shown = asyncio.run(_fetch_all(ways, credentials, seconds))
     return [
         Offer(
             host_id=connection.host_id,
@@ -138,16 +150,29 @@ def reimage_host(
 
 
 async def _fetch_all(
-    connections: Sequence[HostConnection], seconds: float
+    connections: Sequence[HostConnection], credentials: Mapping[UUID, OpenCredential], seconds: float
 ) -> list[tuple[HostConnection, tuple[OfferedKey, ...], str]]:
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(connection: HostConnection) -> tuple[HostConnection, tuple[OfferedKey, ...], str]:
         async with gate:
             try:
-                keys = await fetch_host_keys(connection.address, connection.port, timeout=seconds)
+                keys = await fetch_host_keys(
+                    connection.address, connection.port, timeout=seconds, via=ways.jump_of(connection)
+                )
             except TransportFailure as failure:
                 return connection, (), failure.reason
         return connection, tuple(keys), ""
 
-    return await asyncio.gather(*(fetch(connection) for connection in connections))
+    ways = Ways(credentials)
+    try:
+        return await asyncio.gather(*(fetch(connection) for connection in connections))
+    finally:
+        await ways.close()
+
+
+def _credentials_of_jump_hosts(connections: Iterable[HostConnection]) -> dict[UUID, OpenCredential]:
+    """Raises CannotOpen where only a worker could."""
+    hops = [hop for connection in connections if connection.jump for hop in connection.jump.hops()]
+    ids = {hop.credential_id for hop in hops if hop.credential_id}
+    return open_credentials(ids) if ids else {}

@@ -22,7 +22,6 @@ ASKS = [Ask(VERB)]
 
 PARSERS: dict[str, Parser] = {
     "wtmp": parse_wtmp,
-    "journal": parse_journal,
     "auth.log": parse_auth_log,
     "secure": parse_auth_log,
     "dpkg.log": parse_dpkg_log,
@@ -31,7 +30,7 @@ PARSERS: dict[str, Parser] = {
     "dnf.rpm.log": parse_dnf_log,
     "apk.log": parse_apk_log,
 }
-_WITH_NAMES = {"audit": parse_audit_log, "pacct": parse_accounting}
+_WITH_NAMES = {"journal": parse_journal, "audit": parse_audit_log, "pacct": parse_accounting}
 _NUMBER, _ZONE = re.compile(r"[0-9]{1,12}"), re.compile(r"[01][0-9][0-5][0-9]")
 MOST = 3_000
 """Traces of one host, of all sources together; the newest are kept."""
@@ -48,7 +47,11 @@ def parse_traces(reply: Reply, clock_offset: float | None = None) -> Traces:
     clock = _clock(pairs.get("now", ""))
     if clock is None:
         return Traces(sources={"host": "garbled"}, clock_offset=clock_offset)
-    names = dict(line.split(" ", 1) for line in pairs.get("names", "").split("\n") if " " in line)
+    # Of an account with two names the first counts, as for sudo.
+    names: dict[str, str] = {}
+    for number, space, name in (line.partition(" ") for line in pairs.get("names", "").split("\n")):
+        if space:
+            names.setdefault(number, name)
     found: list[Trace] = []
     sources: dict[str, str] = {}
     for name, content in pairs.items():

@@ -26,13 +26,21 @@ class TransportFailure(Exception):
     """The host could not be reached, or the way to it broke. `code` is one of `deployments.collector.reasons`.
 
     `output` is what had arrived by then: complete sections in it still count. `offered` is the host key that was
-    refused, where that is why.
+    refused, where that is why. `cause` is the code that tells whether it may pass by itself, where that is another:
+    what stood in the way of a jump host.
     """
 
     def __init__(
-        self, code: str, detail: object = "", *, output: bytes = b"", offered: "HostKey | None" = None
+        self,
+        code: str,
+        detail: object = "",
+        *,
+        output: bytes = b"",
+        offered: "HostKey | None" = None,
+        cause: str = "",
     ) -> None:
         self.code, self.output, self.offered = code, output, offered
+        self.cause = cause or code
         self.reason = reason(code, detail)
         super().__init__(self.reason)
 

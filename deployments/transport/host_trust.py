@@ -64,14 +64,15 @@ class HostTrust:
         return refusal, (key if refusal is None and certificate is not None else None)
 
     def _refusal(self, key: asyncssh.SSHKey, certificate: Any) -> Refusal | None:
+        is_revoked = key in _keys(self.revoked)
+        if not is_revoked and key in _keys(self.pinned):
+            return None
         offered = describe(key)
         shows = f"it shows {offered.algorithm} {offered.fingerprint}"
         another = reasons.HOST_KEY_CHANGED if self.pinned else reasons.HOST_KEY_UNKNOWN
         signed_by = certificate.signing_key if certificate is not None else None
-        if key in _keys(self.revoked):
+        if is_revoked:
             return Refusal(reasons.HOST_KEY_REVOKED, shows, offered)
-        if key in _keys(self.pinned):
-            return None
         if signed_by is not None and signed_by in _keys(self.revoked):
             return Refusal(reasons.HOST_KEY_REVOKED, f"{shows}, signed by a CA that was revoked", offered)
         if signed_by is not None and signed_by in _keys(self.cas):

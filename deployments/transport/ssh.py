@@ -6,26 +6,33 @@ compression (a small answer could unpack to a huge one), no terminal.
 """
 
 import asyncio
-import contextlib
+import copy
+import ipaddress
 import socket
-import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
 from deployments.collector import reasons
-from deployments.transport.base import STDERR_KEPT, Answer, Session, TransportFailure
+from deployments.transport.base import Session, TransportFailure
+from deployments.transport.channel import SshSession
 from deployments.transport.host_trust import HostTrust, TrustingClient
+from deployments.transport.pipe import Pipe
 from deployments.transport.ssh_errors import as_failure
 
-_WINDOW = 512 * 1024
-_WATCH_SECONDS = 0.5
+if TYPE_CHECKING:
+    from deployments.transport.jumps import Jump
+
+# How often a connection that says nothing is asked whether the other machine is still there.
+_PROBES = 3
 # What may go over the wire besides the output that is asked for: handshake, framing, key exchange.
 _OVERHEAD_BYTES = 4 * 1024 * 1024
-_TCP_INFO_BYTES_RECEIVED = 128  # offset of tcpi_bytes_received in Linux's struct tcp_info
+# AES-GCM is one call to OpenSSL for each packet, and asyncssh's first choice half a dozen; then all the others that
+# asyncssh offers by itself, since a strict server may know any one of them.
+_CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class Credential:
 
     key: asyncssh.SSHKey | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    _prepared: dict[str, asyncssh.SSHClientConnectionOptions] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def private_key(cls, data: bytes, passphrase: str | None = None) -> "Credential":
@@ -43,70 +53,22 @@ class Credential:
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
             raise ValueError(f"the private key can't be read: {error}") from error
 
+    def options(self, user: str) -> asyncssh.SSHClientConnectionOptions:
+        """Options of one connection, all but whom it trusts: nobody. Worked out once for each user."""
+        if user not in self._prepared:
+            self._prepared[user] = asyncssh.SSHClientConnectionOptions(**self._options(user))
+        options = copy.copy(self._prepared[user])
+        if options.client_keys:
+            # A key pair keeps which signature algorithm its server takes: servers must not share one.
+            options.client_keys = [copy.copy(pair) for pair in options.client_keys]
+        return options
 
-@dataclass(frozen=True)
-class SshTransport:
-    """A way to one host. `host_keys`, `revoked_keys` and `ca_keys` are public key lines as in OpenSSH's files.
-
-    A host with no pinned key is trusted if one of `ca_keys` has signed its key for one of `names` or its address.
-    """
-
-    address: str
-    user: str
-    credential: Credential
-    host_keys: Sequence[str]
-    port: int = 22
-    revoked_keys: Sequence[str] = ()
-    ca_keys: Sequence[str] = ()
-    names: Sequence[str] = ()
-    connect_seconds: float = 15.0
-    wire_bytes: int = 64 * 1024 * 1024
-    """All that the host may send in one connection, whatever it calls it."""
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        if not self.host_keys and not self.ca_keys:
-            raise TransportFailure(reasons.HOST_KEY_UNKNOWN, "enrol the host first")
-        connection, guard = await self._connect()
-        watch = asyncio.create_task(guard.watch())
-        try:
-            yield _SshSession(connection, guard)
-        finally:
-            watch.cancel()
-            await _close(connection)
-
-    async def _connect(self) -> tuple[asyncssh.SSHClientConnection, "_Guard"]:
-        trust = HostTrust(self.host_keys, self.ca_keys, self.revoked_keys, (*self.names, self.address))
-        client = TrustingClient(trust)
-        try:
-            async with asyncio.timeout(self.connect_seconds):
-                sock = await _dial(self.address, self.port)
-                guard = _Guard(sock, self.wire_bytes + _OVERHEAD_BYTES)
-                watch = asyncio.create_task(guard.watch())
-                try:
-                    guard.connection = await asyncssh.connect(
-                        self.address,
-                        self.port,
-                        sock=sock,
-                        client_factory=lambda: client,
-                        **self._options(trust),
-                    )
-                finally:
-                    watch.cancel()
-                    if not client.connected:  # nobody else has taken it over
-                        sock.close()
-        except (OSError, asyncssh.Error, TimeoutError) as error:
-            if (refused := client.refusal) is not None:
-                raise TransportFailure(refused.code, refused.detail, offered=refused.offered) from error
-            raise as_failure(error) from error
-        return guard.connection, guard
-
-    def _options(self, trust: HostTrust) -> dict[str, Any]:
-        key, password = self.credential.key, self.credential.password
+    def _options(self, user: str) -> dict[str, Any]:
+        key, password = self.key, self.password
         return {
-            "username": self.user,
-            "known_hosts": trust.known_hosts(),
-            "server_host_key_algs": trust.algorithms(),
+            "username": user,
+            "known_hosts": ([], [], []),
+            "encryption_algs": _CIPHERS,
             "client_keys": None if key is None else [key],  # an empty list would mean ~/.ssh
             "client_certs": [],
             "password": password,
@@ -127,120 +89,108 @@ class SshTransport:
             "compression_algs": ["none"],
             "send_env": None,
             "env": None,
-            "connect_timeout": self.connect_seconds,
-            "login_timeout": self.connect_seconds,
+            "connect_timeout": None,
+            "login_timeout": 0,  # `SshTransport.connect_seconds` is for all of it
         }
 
 
-class _Guard:
-    """Ends a connection that sends more than it may, in packets of any kind. The kernel does the counting."""
+@dataclass(frozen=True)
+class SshTransport:
+    """A way to one host. `host_keys`, `revoked_keys` and `ca_keys` are public key lines as in OpenSSH's files.
 
-    def __init__(self, sock: socket.socket, limit: int) -> None:
-        self._sock, self._limit = sock, limit
-        self.connection: asyncssh.SSHClientConnection | None = None
-        self.exceeded = False
+    A host with no pinned key is trusted if one of `ca_keys` has signed its key for one of `names` or its address.
+    With `via` the connection goes through a jump host, which resolves and reaches `address`.
+    """
 
-    async def watch(self) -> None:
-        while self._received() <= self._limit:
-            await asyncio.sleep(_WATCH_SECONDS)
-        self.exceeded = True
-        if self.connection is not None:
-            self.connection.abort()
-        else:
-            with contextlib.suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
+    address: str
+    user: str
+    credential: Credential
+    host_keys: Sequence[str]
+    port: int = 22
+    revoked_keys: Sequence[str] = ()
+    ca_keys: Sequence[str] = ()
+    names: Sequence[str] = ()
+    connect_seconds: float = 15.0
+    """For all of connecting and signing in. A machine that is gone for as long during a look is not waited for."""
+    wire_bytes: int = 64 * 1024 * 1024
+    """All that the host may send in one connection, whatever it calls it."""
+    via: "Jump | None" = None
 
-    def _received(self) -> int:
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        pipe = await self.connect()
         try:
-            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-        except (OSError, AttributeError):  # closed by now, or not Linux
-            return 0
-        if len(info) < _TCP_INFO_BYTES_RECEIVED + 8:
-            return 0
-        return int(struct.unpack_from("=Q", info, _TCP_INFO_BYTES_RECEIVED)[0])
+            yield SshSession(pipe)
+        except TransportFailure as failure:
+            raise self._told(failure) from None
+        finally:
+            pipe.connection.close()
+            await pipe.connection.wait_closed()
 
+    async def connect(self) -> Pipe:
+        """Connect and log in. Raises TransportFailure."""
+        if not self.host_keys and not self.ca_keys:
+            raise TransportFailure(reasons.HOST_KEY_UNKNOWN, "enrol the host first")
+        limit = self.wire_bytes + _OVERHEAD_BYTES
+        jump = await self.via.open(limit) if self.via is not None else None
+        trust = HostTrust(self.host_keys, self.ca_keys, self.revoked_keys, (*self.names, self.address))
+        client = TrustingClient(trust)
+        loop = asyncio.get_running_loop()
+        logged_in: asyncio.Future[None] = loop.create_future()
 
-class _SshSession:
-    def __init__(self, connection: asyncssh.SSHClientConnection, guard: _Guard) -> None:
-        self._connection, self._guard = connection, guard
+        made: Pipe | None = None
+        sock: socket.socket | None = None
 
-    async def run(self, command: str, stdin: bytes, *, max_output: int, timeout: float) -> Answer:
-        channel = _Channel(max_output)
+        def pipe() -> Pipe:
+            nonlocal made
+            options = self.credential.options(self.user)
+            options.host, options.port = self.address, self.port
+            options.known_hosts = cast(Any, trust.known_hosts())
+            options.server_host_key_algs = trust.algorithms()
+            options.protocol_factory = lambda: client
+            options.waiter = logged_in
+            # What asyncssh.connect() does besides is to work its options out anew, in another thread.
+            connection = asyncssh.SSHClientConnection(loop, options, wait="auth")
+            made = Pipe(connection, limit)
+            return made
+
         try:
-            async with asyncio.timeout(timeout):
-                writer, _ = await self._connection.create_session(
-                    lambda: channel, command, encoding=None, window=_WINDOW, request_pty=False
-                )
-                with contextlib.suppress(BrokenPipeError):  # it need not read what we send
-                    writer.write(stdin)
-                    writer.write_eof()
-                await channel.closed
-        except (OSError, asyncssh.Error, TimeoutError) as error:
-            if not isinstance(error, asyncssh.ChannelOpenError):
-                self._connection.abort()
-            raise self._failure(error, channel) from error
-        except BaseException:
-            self._connection.abort()
-            raise
-        if channel.error is not None or channel.over_limit or self._guard.exceeded:
-            raise self._failure(channel.error, channel)
-        return Answer(bytes(channel.output), bytes(channel.errors), channel.exit_status)
+            async with asyncio.timeout(self.connect_seconds):
+                if self.via is not None and jump is not None:
+                    await self.via.reach(jump, pipe, self.address, self.port)
+                else:
+                    sock = await _dial(self.address, self.port)
+                    _notice_loss(sock, self.connect_seconds)
+                    await loop.create_connection(pipe, sock=sock)
+                await logged_in
+        except BaseException as error:
+            if made is not None:
+                made.connection.abort()
+            elif sock is not None:  # nobody else has taken it over
+                sock.close()
+            if not isinstance(error, (OSError, asyncssh.Error, TimeoutError)):
+                raise
+            if (refused := client.refusal) is not None:
+                raise TransportFailure(refused.code, refused.detail, offered=refused.offered) from error
+            if made is not None and made.exceeded:
+                raise TransportFailure(reasons.OVER_LIMIT, "too much before it let us in") from error
+            raise self._told(as_failure(error)) from error
+        assert made is not None
+        return made
 
-    def _failure(self, error: BaseException | None, channel: "_Channel") -> TransportFailure:
-        output = bytes(channel.output)
-        if channel.over_limit or self._guard.exceeded:
-            self._connection.abort()
-            return TransportFailure(reasons.OVER_LIMIT, "too much output", output=output)
-        if error is None:
-            return TransportFailure(reasons.CONNECTION_LOST, output=output)
-        return as_failure(error, output=output)
-
-
-class _Channel(asyncssh.SSHClientSession[bytes]):
-    """Collects what a command writes, up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._total = limit, 0
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self.output, self.errors = bytearray(), bytearray()
-        self.over_limit = False
-        self.exit_status: int | None = None
-        self.error: Exception | None = None
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = chan
-
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
-        if self.over_limit:
-            return
-        self._total += len(data)
-        if datatype == asyncssh.EXTENDED_DATA_STDERR:
-            self.errors += data[: STDERR_KEPT - len(self.errors)]
-        else:
-            self.output += data[: self._limit - len(self.output)]
-        if self._total > self._limit:
-            self.over_limit = True
-            if self._channel is not None:
-                self._channel.abort()
-            if not self.closed.done():
-                self.closed.set_result(None)
-
-    def exit_status_received(self, status: int) -> None:
-        self.exit_status = status
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.error = exc
-        if not self.closed.done():
-            self.closed.set_result(None)
+    def _told(self, failure: TransportFailure) -> TransportFailure:
+        """The same, or that it was the jump host that was lost."""
+        if failure.code == reasons.CONNECTION_LOST and self.via is not None and self.via.is_lost:
+            return self.via.lost(output=failure.output)
+        return failure
 
 
 async def _dial(address: str, port: int) -> socket.socket:
     """A connected socket to the first address of the host that answers. Raises OSError."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("no address")
-    for family, kind, protocol, _, target in await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
+    for family, target in await _targets(address, port):
+        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
             await loop.sock_connect(sock, target)
@@ -255,11 +205,23 @@ async def _dial(address: str, port: int) -> socket.socket:
     raise error
 
 
-async def _close(connection: asyncssh.SSHClientConnection) -> None:
-    """Say goodbye, but do not wait for a host that doesn't."""
-    connection.close()
+def _notice_loss(sock: socket.socket, seconds: float) -> None:
+    """Have the kernel end the connection when the other machine's has not answered for so long (tcp(7)). It answers
+    however busy its programs are: only a machine that is gone, or cut off, is given up."""
+    every = max(1, round(seconds / _PROBES))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, every)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, every)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
+
+
+async def _targets(address: str, port: int) -> list[tuple[int, Any]]:
+    """Where to connect to. An address that is one already does not go through the resolver and its threads."""
     try:
-        async with asyncio.timeout(1):
-            await connection.wait_closed()
-    except TimeoutError:
-        connection.abort()
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    except ValueError:
+        family = None
+    if family is not None and "%" not in address:
+        return [(family, (address, port))]
+    found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_STREAM)
+    return [(family, target) for family, _, _, _, target in found]

@@ -16,6 +16,8 @@ def as_failure(error: BaseException, *, output: bytes = b"") -> TransportFailure
     match error:
         case TransportFailure():
             return error
+        case TimeoutError(errno=errno.ETIMEDOUT):  # the kernel's: see ssh._notice_loss
+            code, detail = reasons.CONNECTION_LOST, "the host stopped answering"
         case TimeoutError():
             code, detail = reasons.TIMED_OUT, ""
         case ConnectionRefusedError():

@@ -19,6 +19,7 @@ from drift.core.lifecycles import FINDING
 from drift.models import Finding, Occurrence
 from drift.queries.findings import finding_variants, findings_with_counts, pending_hosts
 from drift.services.findings import claim_finding, unclaim_finding
+from inventory.queries.hosts import hosts_matching, parse_selector
 
 
 class FindingFilterSet(TimeFilterSet):
@@ -27,6 +28,9 @@ class FindingFilterSet(TimeFilterSet):
     resource = django_filters.CharFilter()
     resource__contains = django_filters.CharFilter("resource", lookup_expr="contains")
     host = django_filters.CharFilter(method="on_host")
+    selector = django_filters.CharFilter(
+        method="on_hosts", help_text="`role=web env=prod`: on at least one of these hosts"
+    )
     claimed_by = django_filters.CharFilter("claimed_by__username")
     is_explained = django_filters.BooleanFilter()
     last_seen_at__gte = TimeFilter("last_seen_at", lookup_expr="gte")
@@ -34,6 +38,12 @@ class FindingFilterSet(TimeFilterSet):
     def on_host(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.filter(
             pk__in=Occurrence.objects.filter(host__name=value, ended_at=None).values("finding_id")
+        )
+
+    def on_hosts(self, queryset: Any, name: str, value: str) -> Any:
+        hosts = hosts_matching(parse_selector(value, pointer="?selector"))
+        return queryset.filter(
+            pk__in=Occurrence.objects.filter(host__in=hosts, ended_at=None).values("finding_id")
         )
 
 
@@ -98,7 +108,7 @@ class FindingClaim(ApiView):
         claim_finding(actor=self.actor, finding=find_by_reference(Finding.objects.all(), finding))
         return Response(_detail(_find(finding)))
 
-    @extend_schema(operation_id="findings_unclaim", responses=FindingDetailSerializer)
+    @extend_schema(operation_id="findings_unclaim", responses={200: FindingDetailSerializer})
     def delete(self, request: Request, finding: str) -> Response:
         unclaim_finding(actor=self.actor, finding=find_by_reference(Finding.objects.all(), finding))
         return Response(_detail(_find(finding)))

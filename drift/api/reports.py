@@ -20,6 +20,8 @@ from drift.api.serializers import HostScanSerializer, ScanSerializer
 from drift.models import Scan
 from drift.queries.reports import COLUMNS, DriftReport, drift_report
 
+PURGED = "what this scan saw on each host is not kept any more"
+
 
 class ReportRowSerializer(serializers.Serializer[Any]):
     finding = serializers.CharField()
@@ -42,6 +44,9 @@ class DriftReportSerializer(serializers.Serializer[Any]):
     hosts = serializers.IntegerField()
     rows = ReportRowSerializer(many=True)
     not_seen = HostScanSerializer(many=True)
+    purged = serializers.BooleanField(
+        help_text="the scan is so old that what it saw on each host is not kept any more; its counts still are"
+    )
 
 
 class ScanReport(ApiView):
@@ -80,6 +85,8 @@ def report_csv(report: DriftReport) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
+    if report.purged:
+        writer.writerow([PURGED if column == "change" else "" for column in COLUMNS])
     for row in report.rows:
         writer.writerow([_cell(value) for value in asdict(row).values()])
     for look in report.not_seen:

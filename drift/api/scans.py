@@ -10,14 +10,16 @@ from rest_framework.response import Response
 from common.api.filters import TimeFilterSet, WordFilter
 from common.api.views import ApiView, ListView, find_by_reference
 from common.core.jobs import JOB
-from drift.api.serializers import HostScanSerializer, ScanRequest, ScanSerializer
-from drift.models import HostScan, Scan
+from drift.api.serializers import HostScanSerializer, ScanDetailSerializer, ScanRequest, ScanSerializer
+from drift.models import Scan, ScanHost
 from drift.models.scan import STATUSES
-from drift.services.scans import PROOF, REQUESTED, create_scan
+from drift.services.scans import PURPOSES, create_scan
 
 
 class ScanFilterSet(TimeFilterSet):
-    purpose = WordFilter((REQUESTED, PROOF))
+    purpose = WordFilter(PURPOSES)
+    mode = WordFilter(("quick", "deep"))
+    policy = django_filters.CharFilter("policy__name", help_text="the name of a scan policy")
     state = WordFilter(JOB.meaning, "job__state")
 
 
@@ -27,7 +29,7 @@ class ScanList(ListView):
     filterset_class = ScanFilterSet
 
     def get_queryset(self) -> Any:
-        return Scan.objects.select_related("job")
+        return Scan.objects.select_related("job", "policy").defer("hosts")  # frozen on it, and long
 
     @extend_schema(operation_id="scans_list", responses=ScanSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -45,9 +47,10 @@ class ScanList(ListView):
 class ScanDetail(ApiView):
     permissions: ClassVar[dict[str, str]] = {"GET": "read"}
 
-    @extend_schema(operation_id="scans_read", responses=ScanSerializer)
+    @extend_schema(operation_id="scans_read", responses=ScanDetailSerializer)
     def get(self, request: Request, scan: str) -> Response:
-        return Response(ScanSerializer(find_by_reference(Scan.objects.select_related("job"), scan)).data)
+        found = find_by_reference(Scan.objects.select_related("job", "policy").defer("hosts"), scan)
+        return Response(ScanDetailSerializer(found).data)
 
 
 class HostScanFilterSet(django_filters.FilterSet):
@@ -61,8 +64,8 @@ class ScanHosts(ListView):
     filterset_class = HostScanFilterSet
 
     def get_queryset(self) -> Any:
-        scan = find_by_reference(Scan.objects.all(), self.kwargs["scan"])
-        return HostScan.objects.filter(scan=scan).select_related("host")
+        scan = find_by_reference(Scan.objects.defer("hosts"), self.kwargs["scan"])
+        return ScanHost.objects.filter(scan=scan).select_related("host")
 
     @extend_schema(operation_id="scans_hosts", responses=HostScanSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -6,19 +6,36 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.fields import ChoiceField
+from common.api.jobs import progress_told
 from common.api.people_ref import PersonRef
 from deployments.core.states import to_json
 from drift.core.change_words import title_of
-from drift.models import Explanation, Finding, HostScan, Occurrence, Scan
+from drift.models import Explanation, Finding, Occurrence, Scan, ScanHost
 from drift.queries.candidates import CandidateRow, attribution_of
+from drift.queries.incidents import draft_of, incidents_of
+from drift.queries.outcomes import outcomes_of
 from drift.queries.reports import describe_change
 
 
 class ScanRequest(serializers.Serializer[Any]):
     hosts = serializers.CharField(help_text="a selector, such as `role=web env=prod`")
     mode = ChoiceField(
-        choices=["quick", "deep"], default="deep", help_text="quick is treated as deep for now"
+        choices=["quick", "deep"],
+        default="deep",
+        help_text="quick looks at what has moved since the last look; deep reads everything anew",
     )
+
+
+class ScanProgressSerializer(serializers.Serializer[Any]):
+    """How far it is and how fast it goes, from rows; null while nobody can tell."""
+
+    hosts = serializers.IntegerField()
+    done = serializers.IntegerField()
+    elapsed_seconds = serializers.FloatField(help_text="since a worker began; frozen at the end")
+    rate = serializers.FloatField(
+        allow_null=True, help_text="hosts a second: over the last minute; of all of it once it has ended"
+    )
+    eta = serializers.DateTimeField(allow_null=True, help_text="when it will have ended at this rate")
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):
@@ -28,12 +45,15 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
     state = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
     counts = serializers.DictField()
+    policy = serializers.CharField(
+        source="policy.name", default=None, allow_null=True, help_text="the scan policy that it is a look of"
+    )
 
     class Meta:
         model = Scan
         fields = (
             "id", "reference", "url", "html_url", "created_at", "finished_at", "state", "selector", "purpose", "mode",
-            "requested_by", "job", "progress", "counts",
+            "policy", "requested_by", "job", "progress", "counts",
         )  # fmt: skip
 
     def get_url(self, scan: Scan) -> str:
@@ -48,17 +68,59 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
     def get_state(self, scan: Scan) -> str:
         return scan.job.state if scan.job else "queued"
 
-    def get_progress(self, scan: Scan) -> dict[str, int]:
-        return {"hosts": len(scan.hosts), "done": scan.job.items_done if scan.job else 0}
+    @extend_schema_field(ScanProgressSerializer)
+    def get_progress(self, scan: Scan) -> Any:
+        if scan.job is None:  # only in the transaction that starts it
+            return None
+        return ScanProgressSerializer({**(told := progress_told(scan.job)), "hosts": told["total"]}).data
 
 
-class HostScanSerializer(serializers.ModelSerializer[HostScan]):
+class OutcomesSerializer(serializers.Serializer[Any]):
+    """Each host of the scan once."""
+
+    unchanged = serializers.IntegerField(help_text="looked at by a quick scan: nothing had moved")
+    ok = serializers.IntegerField(help_text="wholly looked at")
+    partial = serializers.IntegerField(  # type: ignore[assignment]  # DRF takes fields off the class
+        help_text="looked at, and something of it is unknown"
+    )
+    overtaken = serializers.IntegerField(help_text="a later scan looked at it, too, and counts")
+    unknown = serializers.IntegerField(help_text="not looked at, for a reason")
+    waiting = serializers.IntegerField(help_text="not tried yet, or not at all once the scan has ended")
+
+
+class ScanDetailSerializer(ScanSerializer):
+    outcomes = serializers.SerializerMethodField(help_text="what came of its hosts so far")
+
+    class Meta(ScanSerializer.Meta):
+        fields = (*ScanSerializer.Meta.fields, "outcomes")  # type: ignore[assignment]
+
+    @extend_schema_field(OutcomesSerializer)
+    def get_outcomes(self, scan: Scan) -> Any:
+        found = outcomes_of(scan)
+        total = scan.job.items_total if scan.job else len(scan.hosts)
+        return OutcomesSerializer({**found, "waiting": max(0, total - sum(found.values()))}).data
+
+
+class HostScanSerializer(serializers.ModelSerializer[ScanHost]):
     host = serializers.CharField(source="host.name")
     counts = serializers.DictField()
+    unmoved = serializers.BooleanField(
+        help_text="a quick look: nothing had moved since the last one, and what that one said still holds"
+    )
 
     class Meta:
-        model = HostScan
-        fields = ("host", "status", "reason", "detail", "seconds", "revision", "counts", "created_at")
+        model = ScanHost
+        fields = (
+            "host",
+            "status",
+            "reason",
+            "detail",
+            "seconds",
+            "revision",
+            "unmoved",
+            "counts",
+            "created_at",
+        )
 
 
 class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
@@ -178,14 +240,27 @@ class FindingDetailSerializer(FindingSerializer):
         child=serializers.CharField(), help_text="hosts that still wait for the fix"
     )
 
+    incidents = serializers.SerializerMethodField(help_text="inside whose scope and time it came about")
+    draft = serializers.SerializerMethodField(
+        help_text="the change that Foldback drafted for it, until somebody stands by it"
+    )
     attribution = serializers.SerializerMethodField()
+
+    def get_incidents(self, finding: Finding) -> list[str]:
+        return [incident.reference for incident in incidents_of(finding)]
+
+    def get_draft(self, finding: Finding) -> str | None:
+        change = draft_of(finding)
+        return change.reference if change else None
 
     @extend_schema_field(AttributionSerializer)
     def get_attribution(self, finding: Finding) -> Any:
         return AttributionSerializer(attribution_of(finding)).data
 
     class Meta(FindingSerializer.Meta):
-        fields = (*FindingSerializer.Meta.fields, "explanations", "attribution", "pending_hosts")  # type: ignore[assignment]
+        fields = (  # type: ignore[assignment]
+            *FindingSerializer.Meta.fields, "explanations", "draft", "incidents", "attribution", "pending_hosts",
+        )  # fmt: skip
 
 
 _WATCHED = "nobody declared it: base and head are what was there at the first look"

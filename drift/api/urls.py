@@ -1,11 +1,31 @@
 from django.urls import path
 
-from drift.api import adoption, decisions, findings, reports, scans
+from drift.api import (
+    adoption,
+    coverage,
+    decisions,
+    findings,
+    host_states,
+    incidents,
+    preflight,
+    reports,
+    scan_policies,
+    scans,
+)
 
 urlpatterns = [
+    path("coverage/", coverage.CoverageNow.as_view()),
+    path("coverage/history/", coverage.CoverageHistory.as_view()),
+    path("hosts/<str:host>/state/", host_states.HostStateView.as_view()),
+    path("preflight/", preflight.PreflightView.as_view()),
     path("scans/", scans.ScanList.as_view()),
     path("scans/<str:scan>/", scans.ScanDetail.as_view()),
     path("scans/<str:scan>/hosts/", scans.ScanHosts.as_view()),
+    path("scan-policies/", scan_policies.PolicyList.as_view()),
+    path("scan-policies/coverage/", scan_policies.PolicyCoverageView.as_view()),
+    path("scan-policies/<str:policy>/", scan_policies.PolicyDetail.as_view()),
+    path("scan-policies/<str:policy>/run/", scan_policies.PolicyRun.as_view()),
+    path("scan-policies/<str:policy>/slots/", scan_policies.PolicySlots.as_view()),
     path("findings/", findings.FindingList.as_view()),
     path("findings/<str:finding>/", findings.FindingDetail.as_view()),
     path("findings/<str:finding>/occurrences/", findings.FindingOccurrences.as_view()),
@@ -26,5 +46,7 @@ urlpatterns = [
     path("definition/adopt/<str:adoption>/commit/", adoption.AdoptionCommit.as_view()),
     path("definition/adopt/<str:adoption>/merge/", adoption.AdoptionMerge.as_view()),
     path("definition/adopt/<str:adoption>/discard/", adoption.AdoptionDiscard.as_view()),
+    path("incidents/<str:incident>/findings/", incidents.IncidentFindings.as_view()),
+    path("incidents/<str:incident>/summary/", incidents.IncidentSummary.as_view()),
     path("reports/scans/<str:scan>/", reports.ScanReport.as_view()),
 ]

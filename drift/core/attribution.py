@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployments.core.states import State
+from deployments.traces.auth_log import UNPROVEN
 from deployments.traces.base import Trace
 
 MAX_CANDIDATES = 5
@@ -30,8 +31,8 @@ AUDITED, ASKED, NAMED_NEAR, NAMED_IN_WINDOW, NAMED_BEFORE = 100, 95, 90, 80, 75
 ONLY_SHELL, A_SHELL, AT_THAT_MOMENT, CLOSE_BY, ONLY_LOGIN, A_LOGIN = 70, 60, 40, 20, 50, 30
 IN_WINDOW, LOGGED_IN_WINDOW, ONLY_IN_WINDOW = 20, 15, 35
 HIGH, MEDIUM = 75, 45
-FORGEABLE = frozenset({"auth log"})
-"""Logs that any account of the host can write a line to, so that they never speak with high confidence."""
+FORGEABLE = frozenset({"auth log", UNPROVEN})
+"""Logs in which an account of the host can tell of another's deeds, so that they never speak with high confidence."""
 
 
 @dataclass(frozen=True, slots=True)

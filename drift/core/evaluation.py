@@ -1,6 +1,6 @@
 """One look at one host, judged: what was agreed, what should be, and what is there, resource by resource."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployments.collector.question import Observation
@@ -60,38 +60,99 @@ def evaluate(
     there. `still_open` are resources with an open occurrence on this host, so that one that is no longer declared
     or no longer there is judged too; `found` are their states when they were last seen. In order of resource id; a watched kind as a whole comes before its entries.
     """
-    rules = tuple(ignore)
-    watch = Watch(base, desired, observation)
+    ground = Ground(base, desired, observation)
+    still_open = set(still_open)
+    portion = judge_portion(
+        ground, wants=desired.resources, base=base, observation=observation, still_open=still_open
+    )
+    judged = dict(portion.judged)
+    if len(portion.changed) > MOST_CHANGED:
+        wholes = {f"{kind_of(name)}:" for name in portion.changed}
+        judged |= _too_many(judged, portion.changed, wholes, still_open, MOST_CHANGED)
+    if ground.roots is not None and len(portion.drifted) > MOST_DRIFTED:
+        wholes = {mark_of(root) for root in ground.roots.roots}
+        judged |= _too_many(judged, portion.drifted, wholes, still_open, MOST_DRIFTED)
+    return settled(judged, observation, tuple(ignore), found or {})
+
+
+class Ground:
+    """What decides about every resource of a host, and is no resource's state: what is declared, what is watched and
+    since when, what could be listed. It is the same for hosts that are alike."""
+
+    def __init__(
+        self, base: Mapping[str, State] | None, desired: DesiredManifest, observation: Observation
+    ) -> None:
+        self.watch = Watch(base, desired, observation)
+        sections = tuple(KIND_TO_SECTION[kind].name for kind in desired.watched if kind in KIND_TO_SECTION)
+        self.roots = RootWatch(base, desired, observation, sections) if desired.roots else None
+        self.exhaustive = desired.exhaustive
+        self.declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some of a host's resources, judged. `changed` and `drifted` are those that count against MOST_CHANGED and
+    MOST_DRIFTED."""
+
+    judged: Mapping[str, Judged]
+    changed: tuple[str, ...]
+    drifted: tuple[str, ...]
+
+
+def judge_portion(
+    ground: Ground,
+    *,
+    wants: Mapping[str, DesiredResource],
+    base: Mapping[str, State] | None,
+    observation: Observation,
+    still_open: Collection[str],
+    wholes: bool = True,
+) -> Portion:
+    """Judge what is in `wants`, in `base`, in the observation's states and in `still_open`, and nothing else: all of a
+    host, or a part of it in which there is all that is at any of its paths. `wholes`: kinds and roots as a whole too.
+
+    Limits on how much may differ are the caller's, and so is what `settled` does.
+    """
+    watch, roots = ground.watch.over(base, observation), ground.roots
     judged = {
         resource: _judge_declared(want, base, watch, observation.state_of(resource))
-        for resource, want in desired.resources.items()
+        for resource, want in wants.items()
     }
-    for kind in watch.kinds:
+    for kind in watch.kinds if wholes else ():
         judged[f"{kind}:"] = _judge_whole(kind, watch)
-    still_open = set(still_open)
     listed = {resource: _judge_watched(resource, watch) for resource in watch.resources(still_open)}
-    changed = [name for name, item in listed.items() if item.verdict in OUT_OF_BAND]
+    changed = tuple(name for name, item in listed.items() if item.verdict in OUT_OF_BAND)
     judged |= listed
-    if len(changed) > MOST_CHANGED:
-        wholes = {f"{kind_of(name)}:" for name in changed}
-        judged |= _too_many(judged, changed, wholes, still_open, MOST_CHANGED)
-    judged |= _judge_roots(base, desired, observation, still_open)
-    declared_paths = {path_of(name) for name in desired.resources if kind_of(name) in FILE_KINDS}
+    below = (
+        _judge_roots(roots.over(base, observation), still_open, wholes=wholes) if roots is not None else {}
+    )
+    drifted = tuple(name for name, item in below.items() if item.verdict in OUT_OF_BAND)
+    judged |= below
     files = {name for name in observation.states if kind_of(name) in FILE_KINDS}
-    for resource in {*files, *still_open, *_remembered(base, desired)} - judged.keys():
+    for resource in {*files, *still_open, *_remembered(base, ground.exhaustive)} - judged.keys():
         if kind_of(resource) not in KIND_TO_SECTION:
             continue  # what no definition says anything about (a host's key) is judged elsewhere
         if kind_of(resource) not in FILE_KINDS:
             # Not watched any more, or compared as a file now. While its kind can't be seen it stays as it is.
             if kind_of(resource) in watch.judged_kinds or kind_of(resource) not in watch.kinds:
                 judged[resource] = _no_verdict(resource, observation.state_of(resource))
-        elif path_of(resource) not in declared_paths:
-            judged[resource] = _judge_undeclared(resource, base, desired, observation)
+        elif path_of(resource) not in ground.declared_paths:
+            judged[resource] = _judge_undeclared(resource, base, ground.exhaustive, observation)
         elif resource in still_open:
             # The path is declared as another kind now, and judged under that id.
             judged[resource] = _no_verdict(resource, observation.state_of(resource))
+    return Portion(judged, changed, drifted)
+
+
+def settled(
+    judged: Mapping[str, Judged],
+    observation: Observation,
+    rules: tuple[IgnoreRule, ...],
+    found: Mapping[str, State],
+) -> list[Judged]:
+    """What was judged, in order of resource id, with what no tool of the host tells and what a rule hides."""
     if observation.unseen:
-        judged |= _with_unseen(judged, observation.unseen, found or {})
+        judged = {**judged, **_with_unseen(judged, observation.unseen, found)}
     return [_with_rule(judged[resource], rules) for resource in sorted(judged)]
 
 
@@ -142,19 +203,10 @@ def _judge_watched(resource: str, watch: Watch) -> Judged:
     return Judged(resource, judgement, before, before, live, attributes, watched=True, counted=counted)
 
 
-def _judge_roots(
-    base: Mapping[str, State] | None,
-    desired: DesiredManifest,
-    observation: Observation,
-    still_open: set[str],
-) -> dict[str, Judged]:
+def _judge_roots(watch: RootWatch, still_open: Collection[str], *, wholes: bool) -> dict[str, Judged]:
     """What is below watched roots, each root as a whole, and each directory there that could not be read."""
-    if not desired.roots:
-        return {}
-    sections = tuple(KIND_TO_SECTION[kind].name for kind in desired.watched if kind in KIND_TO_SECTION)
-    watch = RootWatch(base, desired, observation, sections)
     judged = {}
-    for path in [*watch.roots, *watch.holes]:
+    for path in [*watch.roots, *watch.holes] if wholes else ():
         if path in watch.holes:
             judgement = Judgement(Verdict.UNKNOWN, watch.holes[path])
             before: State = UNDECLARED
@@ -171,17 +223,14 @@ def _judge_roots(
         judged[resource] = Judged(
             resource, judgement, before, before, live, attributes, watched=True, counted=counted
         )
-    drifted = [name for name, item in judged.items() if item.verdict in OUT_OF_BAND]
-    if len(drifted) <= MOST_DRIFTED:
-        return judged
-    return judged | _too_many(judged, drifted, map(mark_of, watch.roots), still_open, MOST_DRIFTED)
+    return judged
 
 
 def _too_many(
     judged: Mapping[str, Judged],
     drifted: Iterable[str],
     wholes: Iterable[str],
-    still_open: set[str],
+    still_open: Collection[str],
     most: int,
 ) -> dict[str, Judged]:
     """What differs is unknown instead, but for what was found before; and so is each root or kind, which counts for it."""
@@ -211,26 +260,26 @@ def _with_agreed_secret(
     return before, Present({**head.data, "hmac": agreed}), attributes | {"hmac"}
 
 
-def _remembered(base: Mapping[str, State] | None, desired: DesiredManifest) -> set[str]:
+def _remembered(base: Mapping[str, State] | None, exhaustive: Collection[str]) -> set[str]:
     """Undeclared entries that base holds as absent or present in an exhaustive directory."""
-    if not desired.exhaustive:
+    if not exhaustive:
         return set()
     return {
         resource
         for resource in base or ()
-        if kind_of(resource) in FILE_KINDS and inside(path_of(resource), desired.exhaustive)
+        if kind_of(resource) in FILE_KINDS and inside(path_of(resource), exhaustive)
     }
 
 
 def _judge_undeclared(
-    resource: str, base: Mapping[str, State] | None, desired: DesiredManifest, observation: Observation
+    resource: str, base: Mapping[str, State] | None, exhaustive: Collection[str], observation: Observation
 ) -> Judged:
     """In an exhaustive directory undeclared counts as absent; elsewhere there is no verdict.
 
     An undeclared directory that only holds declared resources is there because of them: no verdict either.
     """
     live = observation.state_of(resource)
-    if inside(path_of(resource), desired.exhaustive) is None or isinstance(live, Undeclared):
+    if inside(path_of(resource), exhaustive) is None or isinstance(live, Undeclared):
         return _no_verdict(resource, live)
     before = (base or {}).get(resource, ABSENT)
     if isinstance(before, Undeclared | Unknown):

@@ -66,11 +66,11 @@ def judge(
     if isinstance(head, Absent) and isinstance(base, Present):
         attributes = base.data.keys()
     attributes = frozenset(attributes)
+    if isinstance(base, Present) and isinstance(head, Present) and isinstance(live, Present):
+        return _judge_attributes(base, head, live, attributes, frozenset(optional))
     head, live = project(head, attributes), project(live, attributes)
     if isinstance(base, Undeclared):
         return _newly_declared(head, live)
-    if isinstance(base, Present) and isinstance(head, Present) and isinstance(live, Present):
-        return _judge_attributes(base, head, live, attributes, frozenset(optional))
     base = project(base, attributes)
     return _TABLE[live == base, live == head, base == head]
 
@@ -79,15 +79,26 @@ def _judge_attributes(
     base: Present, head: Present, live: Present, attributes: frozenset[str], optional: frozenset[str]
 ) -> Judgement:
     """All three exist. Attributes that base does not know are newly declared: for them base is undeclared."""
-    if live == head:
-        return _TABLE[project(base, attributes) == live, True, project(base, attributes) == head]
+    if _alike(live, head, attributes):
+        arrived = _alike(base, head, attributes)
+        return _TABLE[arrived, True, arrived]
     known = attributes & (base.data.keys() | optional)
-    agreed, said, seen = (project(state, known) for state in (base, head, live))
-    judgement = _TABLE[seen == agreed, seen == said, agreed == said]
-    new = attributes - known
-    if judgement.verdict not in OUT_OF_BAND and project(live, new) != project(head, new):
-        return _newly_declared(head, live)
+    judgement = _TABLE[_alike(live, base, known), _alike(live, head, known), _alike(base, head, known)]
+    if judgement.verdict not in OUT_OF_BAND and not _alike(live, head, attributes - known):
+        return _newly_declared(project(head, attributes), project(live, attributes))
     return judgement
+
+
+_NOTHING = object()
+
+
+def _alike(one: Present, other: Present, attributes: frozenset[str]) -> bool:
+    """Whether both are the same once they are projected; without making those, since this is asked of each resource."""
+    first, second = one.data, other.data
+    for name in attributes:  # noqa: SIM110 (a generator costs more than what it asks)
+        if first.get(name, _NOTHING) != second.get(name, _NOTHING):
+            return False
+    return True
 
 
 def _newly_declared(head: State, live: State) -> Judgement:

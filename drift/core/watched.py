@@ -7,6 +7,7 @@ watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 
 from deployments.collector.question import Observation
 from deployments.core.definition.model import DesiredManifest, DesiredResource
@@ -96,6 +97,12 @@ class Watch:
             for name, want in desired.resources.items()
             if kind_of(name) in FILE_KINDS and (want.how is not None or not _is_file(want.state))
         )
+
+    def over(self, base: Mapping[str, State] | None, observation: Observation) -> "Watch":
+        """The same over other entries of a host of which all else is known to be the same."""
+        other = copy(self)
+        other._base, other._observation = base or {}, observation
+        return other
 
     def incomplete(self, kind: str) -> str | None:
         """Why not all of a kind was seen; None where its listing is complete."""

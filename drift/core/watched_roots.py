@@ -7,6 +7,7 @@ remembers what belonged to packages: such a file goes with its package.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 
 from deployments.collector import reasons
 from deployments.collector.question import Observation
@@ -64,6 +65,12 @@ class RootWatch:
             if why and inside(path, self._judged_roots) and inside(path, self._exhaustive) is None
             if path not in self._exhaustive and path not in desired.roots
         }
+
+    def over(self, base: Mapping[str, State] | None, observation: Observation) -> "RootWatch":
+        """The same over other entries of a host of which all else is known to be the same."""
+        other = copy(self)
+        other._base, other._observation = base or {}, observation
+        return other
 
     def incomplete(self, root: str) -> str | None:
         """Why not everything below a root was seen; None where its listing is complete."""

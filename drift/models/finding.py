@@ -33,10 +33,15 @@ class Finding(Referenced):
     reopened = models.PositiveIntegerField(default=0)
     waived_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # When people were told that nobody has explained it (see drift/services/alerts.py); once each time it opens.
+    alerted_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["state", "-last_seen_at"], name="finding_state"),
+            models.Index(
+                fields=["first_seen_at"], name="finding_unalerted", condition=Q(state="open", alerted_at=None)
+            ),
             # By hash: a path may be longer than an ordered index can hold.
             HashIndex(fields=["resource"], name="finding_resource"),
         ]

@@ -7,10 +7,21 @@ from django.db.models.functions import MD5
 
 from common.models.base import Record
 from drift.core.verdict import Verdict
+from drift.models.digest import DigestField
 from inventory.models import Host
 
 
-class Blob(models.Model):
+class Kept(models.Model):
+    """What is named by its content. `unreferenced_at`: since when nothing is known to refer to it; a while later it is
+    deleted, unless somebody takes it up again (drift.services.retention)."""
+
+    unreferenced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Blob(Kept):
     """The text of a file that differed. `digest` is of what the host has; `text` is redacted on arrival."""
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -19,18 +30,27 @@ class Blob(models.Model):
     created_at = models.DateTimeField()
 
 
-class Chunk(models.Model):
+class Chunk(Kept):
     """A part of a manifest: resource id → state, as JSON. Shared by every manifest that holds it."""
 
-    digest = models.CharField(max_length=64, primary_key=True)
+    digest = DigestField(primary_key=True)
     states = models.JSONField()
 
 
-class Manifest(models.Model):
-    """The resource states of one host at one time, as a list of chunks. Shared by hosts that are alike."""
+class ChunkGroup(Kept):
+    """The chunks that hosts which are alike have in common: listed once, and not in each host's manifest."""
 
-    digest = models.CharField(max_length=64, primary_key=True)
-    chunks = ArrayField(models.CharField(max_length=64))
+    digest = DigestField(primary_key=True)
+    chunks = ArrayField(DigestField())
+
+
+class Manifest(Kept):
+    """The resource states of one host at one time: a group of chunks that others have too, and the chunks of what
+    depends on the host itself. (Manifests from before there were groups have all their chunks here.)"""
+
+    digest = DigestField(primary_key=True)
+    group = models.ForeignKey(ChunkGroup, on_delete=models.PROTECT, null=True, related_name="+")
+    chunks = ArrayField(DigestField())
 
 
 class HostState(models.Model):
@@ -49,11 +69,13 @@ class HostState(models.Model):
 
 
 class HostHistory(Record):
-    """Append-only: from when on a host was seen as this manifest."""
+    """Append-only: from when on a host was seen as this manifest. `before_at` is the look that was the last to show
+    the manifest before; None at the first, and where that was not written down yet."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="history")
     manifest = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="+")
     seen_at = models.DateTimeField()
+    before_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "host histories"

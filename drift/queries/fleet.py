@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import CharField, Count, F, Func, Q, Value
 
 from drift.core.outcome import REIMAGED
 from drift.models import Finding, HostState, ResourceVerdict
@@ -81,6 +81,8 @@ def debt() -> Debt:
 
 
 def last_looks() -> dict[str, int]:
-    """Why hosts could not be looked at: reason → hosts."""
+    """Why hosts could not be looked at: the stable part of the reason → hosts, most first."""
+    code = Func(F("reason"), Value(":"), Value(1), function="split_part", output_field=CharField())
     rows = HostState.objects.filter(status="unknown", host__state=Host.ACTIVE).exclude(reason=REIMAGED)
-    return dict(rows.values_list("reason").annotate(n=Count("pk")).order_by("-n").values_list("reason", "n"))
+    counted = rows.annotate(code=code).values_list("code").annotate(n=Count("pk"))
+    return dict(counted.order_by("-n", "code").values_list("code", "n"))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from drift.core.change_words import content_told, deed, lines_told, value_parts
-from drift.models import Decision, Finding, HostScan, Scan
+from drift.models import Decision, Finding, HostScan, Scan, ScanHost
 
 COLUMNS = (
     "finding", "resource", "change", "verdict", "host", "environment", "first_seen", "last_seen",
@@ -35,8 +35,9 @@ class ReportRow:
 class DriftReport:
     scan: Scan
     rows: list[ReportRow]
-    not_seen: list[HostScan]  # hosts that could not be looked at, or only in part
+    not_seen: list[ScanHost]  # hosts that could not be looked at, or only in part
     counts: dict[str, Any]
+    purged: bool = False  # the scan is so old that what it saw on each host is not kept any more
 
     @property
     def findings(self) -> int:
@@ -52,7 +53,7 @@ def drift_report(scan: Scan) -> DriftReport:
 
     What was seen where stays as it was seen; who answers for it and what was decided are as of now.
     """
-    looks = HostScan.objects.filter(scan=scan).select_related("host").order_by("host__name")
+    looks = HostScan.objects.filter(scan=scan).exclude(seen=[]).select_related("host")
     seen = [(look, item) for look in looks for item in look.seen]
     findings = (
         Finding.objects.filter(pk__in={item["finding"] for _, item in seen})
@@ -62,8 +63,21 @@ def drift_report(scan: Scan) -> DriftReport:
     by_id = {str(finding.pk): finding for finding in findings}
     rows = [(by_id[item["finding"]], look, item) for look, item in seen]
     rows.sort(key=lambda row: (row[0].resource, row[0].number, row[1].host.name))
-    not_seen = [look for look in looks if look.status in ("partial", "unknown")]
-    return DriftReport(scan, [_row(*row) for row in rows], not_seen, scan.counts)
+    not_seen = ScanHost.objects.filter(scan=scan, status__in=("partial", "unknown")).select_related("host")
+    return DriftReport(
+        scan,
+        [_row(*row) for row in rows],
+        list(not_seen.order_by("host__name")),
+        scan.counts,
+        purged=_is_purged(scan),
+    )
+
+
+def _is_purged(scan: Scan) -> bool:
+    """Whether hosts that it counted have no row any more."""
+    hosts = scan.counts.get("hosts", {})
+    recorded = hosts.get("total", 0) - hosts.get("not_tried", 0)
+    return scan.finished_at is not None and recorded > 0 and not ScanHost.objects.filter(scan=scan).exists()
 
 
 def _row(finding: Finding, look: HostScan, item: dict[str, str]) -> ReportRow:

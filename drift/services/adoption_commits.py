@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pygit2
 
 from changemgmt.models import Approval, Change
-from changemgmt.queries.approvals import approval_in_force, makers_of
+from changemgmt.queries.approvals import approvals_in_force, makers_of, why_not_in_force
 from changemgmt.services.proposals import complete_change, fail_change
 from common import clock
 from common.core.actor import SYSTEM
@@ -179,12 +179,15 @@ def _approved_request(adoption: Adoption, head: str) -> CommitRequest:
 def _approval_of(change: Change) -> Approval:
     if change.state != "approved":
         raise NoLongerApproved(f"{change} is {change.state}")
-    approval = approval_in_force(change, digest=change.digest, now=clock.now())
-    if approval is None:
-        raise NoLongerApproved("its approval ran out before it was merged")
-    if approval.four_eyes and approval.approver_id in makers_of(change):
-        raise NoLongerApproved(f"{approval.approver.name}, who approved it, made what it decides on")
-    return approval
+    now = clock.now()
+    approvals = approvals_in_force(change, digest=change.digest, now=now)
+    if not approvals:
+        raise NoLongerApproved(f"{why_not_in_force(change, now)}, before it was merged")
+    makers = makers_of(change)
+    for approval in approvals:
+        if approval.four_eyes and approval.approver_id in makers:
+            raise NoLongerApproved(f"{approval.approver.name}, who approved it, made what it decides on")
+    return approvals[0]
 
 
 def _digest_on(adoption: Adoption, head: str, edits: Edits) -> str:

@@ -52,7 +52,8 @@ def run_adopt_batch(*, claim: Claim, keeper: LeaseKeeper) -> None:
     found = looks(hosts=hosts, targets=targets, claim=claim, keeper=keeper, limits=adoption_limits())
     with closing(found) as results:
         for result in results:
-            _record(claim, adoption, hosts[result.target.context], result)
+            if result is not None:
+                _record(claim, adoption, hosts[result.target.context], result)
 
 
 def _target(host: Host, adoption: Adoption, definition: Definition) -> Target:

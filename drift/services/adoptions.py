@@ -25,6 +25,7 @@ from drift.core.adoption_options import MOST_HOSTS, clean_options, clean_roots, 
 from drift.models import Adoption, AdoptionHost
 from drift.queries.adoptions import seen_hosts, unseen_hosts
 from inventory.queries.hosts import host_views, resolve_selector
+from inventory.queries.sites import batches_by_site
 
 LOOK_JOB, PLAN_JOB, BRANCH_JOB = "adopt", "plan-adoption", "branch-adoption"
 MERGE_JOB, SETTLE_JOB = "merge-adoption", "settle-adoption"
@@ -50,8 +51,7 @@ def create_adoption(
     if len(hosts) > MOST_HOSTS:
         detail = f"{len(hosts)} hosts are too many for one adoption; {MOST_HOSTS} at most. Begin with a few of each role"
         raise Invalid(f"/hosts: {detail}.", errors=[FieldError("/hosts", detail)])
-    size = settings.SCAN_BATCH_HOSTS
-    batches = [[str(pk) for pk in hosts[i : i + size]] for i in range(0, len(hosts), size)]
+    batches = batches_by_site(hosts, settings.SCAN_BATCH_HOSTS)
     with transaction.atomic():
         adoption = Adoption.objects.create(
             state="looking",
@@ -63,7 +63,9 @@ def create_adoption(
             person_id=actor.person_id,
         )
         adoption.refresh_from_db()
-        adoption.job = create_job(actor=actor, kind=LOOK_JOB, subject=adoption, batches=batches)
+        adoption.job = create_job(
+            actor=actor, kind=LOOK_JOB, subject=adoption, batches=batches.items, lanes=batches.lanes
+        )
         adoption.save(update_fields=["job"])
         record_entry(
             actor=actor,

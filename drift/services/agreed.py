@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from drift.models import HostState
 from drift.services.fold_ground import LiveOccurrence
-from drift.services.manifests import load_states, store_manifest
+from drift.services.manifests import load_states, own_in, store_manifest
 
 
 def agree_on_live(joined: Sequence[tuple[str, str, LiveOccurrence]]) -> list[str]:
@@ -23,7 +23,7 @@ def agree_on_live(joined: Sequence[tuple[str, str, LiveOccurrence]]) -> list[str
         base = load_states(state.base) if state is not None else None
         if state is None or base is None or base.get(resource) != occurrence.base:
             continue
-        manifest = store_manifest({**base, resource: occurrence.live})
+        manifest = store_manifest({**base, resource: occurrence.live}, own_in(state.base))
         HostState.objects.filter(pk=state.pk).update(base=manifest)
         moved.append(f"{reference} on {occurrence.host.name}")
     return moved

@@ -15,7 +15,7 @@ from deployments.queries.definitions import definition_at, head_revision
 from drift.core.bases import deployed_base
 from drift.models import HostState
 from drift.services.contents import desired_to_compare
-from drift.services.manifests import load_states, store_manifest
+from drift.services.manifests import keep_manifest, load_states
 from drift.services.retirement import begin_again
 from inventory.models import Host
 from inventory.queries.host_names import hosts_called, naming, spans_of
@@ -76,8 +76,8 @@ def _move_base(deployment: Deployment, host: Host, deployed: DesiredManifest, he
         resources=deployment.resources,
         newer=_newer_reports(deployment, host),
     )
-    manifest = store_manifest(base)
-    if manifest.pk == state.base_id:
+    manifest, moved = keep_manifest(base, state.base, deployed.own | head.own)
+    if not moved:
         return False
     HostState.objects.filter(pk=state.pk).update(base=manifest)
     return True

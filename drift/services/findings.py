@@ -4,28 +4,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F
 
 from common import clock
 from common.core import roles
 from common.core.actor import SYSTEM, Actor
 from common.core.errors import Conflict
 from common.services.ledger import record_entry, transition
-from common.services.outbox import emit_event
 from deployments.core.states import State, to_json
 from drift.core.evaluation import Judged
 from drift.core.identity import DriftChange, drift_change
-from drift.core.lifecycles import ENDED, FINDING
+from drift.core.lifecycles import FINDING
 from drift.core.outcome import finding_event, occurrence_outcome
 from drift.core.verdict import OUT_OF_BAND
 from drift.models import Finding, Occurrence
-from drift.services.attribution import attributed
-from drift.services.contents import base_text, base_values, live_text
-from drift.services.explanations import explain_finding
-from drift.services.waivers import end_if_outgrown
-
-MOST_ATTRIBUTED = 200
-"""Changes of one host at one look for which somebody is looked for: a host may show many, and many traces."""
+from drift.services.contents import Texts, base_values
+from drift.services.sightings import AT_ONCE, Sighting, see_again, see_fresh
 
 if TYPE_CHECKING:
     from drift.services.observations import Against, Look
@@ -43,7 +36,7 @@ def update_findings(
         occurrence.finding.resource: occurrence
         for occurrence in Occurrence.objects.filter(host=look.host, ended_at=None).select_related("finding")
     }
-    drifted: list[tuple[DriftChange, Judged]] = []
+    differs: list[Judged] = []
     seen_again: list[tuple[Finding, Judged]] = []
     ended: list[tuple[Occurrence, Judged]] = []
     for item in judged:
@@ -52,9 +45,12 @@ def update_findings(
             if before is not None and _is_same_drift(before, item):
                 seen_again.append((before.finding, item))
             else:
-                drifted.append((_change_of(item, look, against), item))
+                differs.append(item)
         elif item.resource in open_here:
             ended.append((open_here[item.resource], item))
+    texts = Texts(differs)
+    drifted = [(_change_of(item, look, against, texts), item) for item in differs]
+    texts.keep()
     _insert_new(drifted, look)
     findings = _lock_all(
         [finding.fingerprint for finding, _ in seen_again]
@@ -64,31 +60,18 @@ def update_findings(
     )
     for occurrence in open_here.values():
         occurrence.finding = findings.get(occurrence.finding.fingerprint, occurrence.finding)
-    moved: set[str] = set()
     same = [finding.pk for finding, _ in seen_again]
     Finding.objects.filter(pk__in=same, last_seen_at__lt=look.started_at).update(last_seen_at=look.started_at)
-    unmoved = []
-    for finding, item in seen_again:
-        occurrence = open_here[item.resource]
-        said = _said(item, look)
-        if (
-            not occurrence.attribution
-        ):  # who it was is asked about the time in which it was found, and only then
-            said |= attributed(item=item, look=look, before_at=occurrence.before_at)
-        if all(getattr(occurrence, name) == value for name, value in said.items()):
-            unmoved.append(occurrence.pk)
-        else:
-            _see_occurrence(finding, look, before_at, said)
-    Occurrence.objects.filter(pk__in=unmoved).update(last_seen_at=look.started_at)
-    for number, (change, item) in enumerate(drifted):
-        before = open_here.get(item.resource)
-        said = _said(item, look)
-        if number < MOST_ATTRIBUTED:
-            said |= attributed(item=item, look=look, before_at=before_at)
-        finding = _see(findings[change.fingerprint], item, look, before_at, before, said)
-        if before is not None and before.finding_id != finding.pk:
-            _end(before, "superseded", look)
-            moved.add(before.finding.fingerprint)
+    see_again([(open_here[item.resource], item) for _, item in seen_again], look)
+    fresh = [
+        Sighting(findings[change.fingerprint], item, open_here.get(item.resource)) for change, item in drifted
+    ]
+    see_fresh(fresh, look, before_at)
+    superseded = [one.before for one in fresh if one.before and one.before.finding_id != one.finding.pk]
+    Occurrence.objects.filter(pk__in=[occurrence.pk for occurrence in superseded]).update(
+        ended_at=look.started_at, ended_as="superseded"
+    )
+    moved = {occurrence.finding.fingerprint for occurrence in superseded}
     for occurrence, item in ended:
         if _settle(occurrence, item, look):
             moved.add(occurrence.finding.fingerprint)
@@ -116,7 +99,9 @@ def _insert_new(drifted: list[tuple[DriftChange, Judged]], look: "Look") -> None
         for change, item in drifted
         if change.fingerprint not in known
     }
-    Finding.objects.bulk_create([new[fingerprint] for fingerprint in sorted(new)], ignore_conflicts=True)
+    Finding.objects.bulk_create(
+        [new[fingerprint] for fingerprint in sorted(new)], ignore_conflicts=True, batch_size=AT_ONCE
+    )
 
 
 def _lock_all(fingerprints: list[str]) -> dict[str, Finding]:
@@ -130,97 +115,17 @@ def _is_same_drift(occurrence: Occurrence, item: Judged) -> bool:
     return bool(occurrence.base == to_json(item.base) and occurrence.live == to_json(item.live))
 
 
-def _change_of(item: Judged, look: "Look", against: "Against") -> DriftChange:
+def _change_of(item: Judged, look: "Look", against: "Against", texts: Texts) -> DriftChange:
     return drift_change(
         resource=item.resource,
         base=item.base,
         live=item.live,
         attributes=item.attributes,
-        base_text=base_text(item, against),
-        live_text=live_text(item.live),
+        base_text=texts.base(item, against),
+        live_text=texts.live(item.live),
         host=look.view,
         template_values=base_values(item, against),
     )
-
-
-def _see(
-    finding: Finding,
-    item: Judged,
-    look: "Look",
-    before_at: datetime | None,
-    before: Occurrence | None,
-    said: dict[str, Any],
-) -> Finding:
-    """This host is among the occurrences of a finding, which is locked; one that had ended is open again."""
-    now = look.started_at
-    is_new = not finding.occurrences.exists()
-    if finding.state in ENDED:
-        hidden = finding.state == "ignored"
-        _reopen(finding, "no ignore rule hides it any more" if hidden else "it is on a host again")
-    if finding.state == "waived":
-        end_if_outgrown(finding=finding, host=look.host)
-    if before is not None and before.finding_id != finding.pk and is_new:
-        finding.supersedes = before.finding
-        finding.claimed_by, finding.claimed_at = before.finding.claimed_by, before.finding.claimed_at
-    finding.last_seen_at = max(finding.last_seen_at, now)
-    finding.save(update_fields=["last_seen_at", "supersedes", "claimed_by", "claimed_at"])
-    if is_new:
-        record_entry(
-            actor=SYSTEM,
-            action="finding.opened",
-            subject=finding,
-            data={"resource": item.resource, "host": look.host.name},
-        )
-        emit_event(type="finding.opened", subject=finding)
-    _see_occurrence(finding, look, before_at, said)
-    explain_finding(finding=finding)
-    return finding
-
-
-def _said(item: Judged, look: "Look") -> dict[str, Any]:
-    """The fields of an occurrence that this look fills in, but for its time."""
-    return {
-        "verdict": item.verdict.value,
-        "base": to_json(item.base),
-        "head": to_json(item.head),
-        "live": to_json(item.live),
-        "attributes": sorted(item.attributes),
-        "evidence": dict(look.observation.evidence.get(item.resource, {})),
-        "watched": item.watched,
-        "redactions": look.observation.redacted.get(item.resource, 0),
-    }
-
-
-def _see_occurrence(finding: Finding, look: "Look", before_at: datetime | None, said: dict[str, Any]) -> None:
-    seen = {**said, "last_seen_at": look.started_at}
-    updated = Occurrence.objects.filter(finding=finding, host=look.host, ended_at=None).update(**seen)
-    if not updated:
-        Occurrence.objects.update_or_create(
-            finding=finding,
-            host=look.host,
-            defaults={
-                **seen,
-                "first_seen_at": look.started_at,
-                "before_at": before_at,
-                "ended_at": None,
-                "ended_as": "",
-                "life": finding.reopened,
-            },
-        )
-
-
-def _reopen(finding: Finding, why: str) -> None:
-    transition(
-        actor=SYSTEM,
-        lifecycle=FINDING,
-        subject=finding,
-        event="reopen",
-        action="finding.reopened",
-        data={"why": why},
-        fields={"reopened": F("reopened") + 1, "ended_at": None, "waived_until": None},
-        emits="finding.reopened",
-    )
-    finding.refresh_from_db()
 
 
 def _settle(occurrence: Occurrence, item: Judged, look: "Look") -> bool:

@@ -7,7 +7,7 @@ killed anywhere: the commit carries the decision's trailer, so that the next one
 from collections.abc import Sequence
 
 from changemgmt.models import Approval, Change
-from changemgmt.queries.approvals import approval_in_force, makers_of
+from changemgmt.queries.approvals import approvals_in_force, makers_of, why_not_in_force
 from changemgmt.services.approvals import void_approval
 from changemgmt.services.proposals import complete_change
 from common import clock
@@ -140,12 +140,15 @@ def approval_of(decision: Decision) -> Approval:
     change = Change.objects.get(pk=decision.change_id)
     if change.state != "approved":
         raise NoLongerApproved(f"{change} is {change.state}")
-    approval = approval_in_force(change, digest=change.digest, now=clock.now())
-    if approval is None:
-        raise NoLongerApproved("its approval ran out before it was carried out")
-    if approval.four_eyes and approval.approver_id in makers_of(change):
-        raise NoLongerApproved(f"{approval.approver.name}, who approved it, has said since: that was me")
-    return approval
+    now = clock.now()
+    approvals = approvals_in_force(change, digest=change.digest, now=now)
+    if not approvals:
+        raise NoLongerApproved(f"{why_not_in_force(change, now)}, before it was carried out")
+    makers = makers_of(change)
+    for approval in approvals:
+        if approval.four_eyes and approval.approver_id in makers:
+            raise NoLongerApproved(f"{approval.approver.name}, who approved it, has said since: that was me")
+    return approvals[0]
 
 
 def _on_head(decision: Decision, ground: Ground, findings: Sequence[Finding]) -> Proposal:

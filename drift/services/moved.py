@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from deployments.core.states import State, Unknown
-from drift.models import HostState, Manifest
-from drift.services.manifests import load_states
+from drift.models import HostState
+from drift.services.manifests import load_manifests
 from inventory.models import Host
 
 Moved = Callable[[Mapping[str, State]], bool]
@@ -16,19 +16,11 @@ def moved_since_last_look(hosts: Iterable[Host]) -> dict[UUID, Moved]:
     is asked about too. Hosts that are alike share what they are compared with.
     """
     last = dict(HostState.objects.filter(host__in=list(hosts)).values_list("host_id", "observed_id"))
-    seen = {
-        digest: load_states(Manifest(pk=digest, chunks=chunks)) for digest, chunks in _chunks(last.values())
-    }
-    return {host.pk: _against(seen.get(last.get(host.pk) or "")) for host in hosts}
+    seen = load_manifests(last.values())
+    return {host.pk: moved_since(seen.get(last.get(host.pk) or "")) for host in hosts}
 
 
-def _chunks(digests: Iterable[str | None]) -> list[tuple[str, list[str]]]:
-    return list(
-        Manifest.objects.filter(pk__in={digest for digest in digests if digest}).values_list("pk", "chunks")
-    )
-
-
-def _against(last: Mapping[str, State] | None) -> Moved:
+def moved_since(last: Mapping[str, State] | None) -> Moved:
     def moved(states: Mapping[str, State]) -> bool:
         if last is None:
             return True

@@ -1,30 +1,35 @@
 """What one look at one host means, written down in one fenced transaction.
 
-Steps: 1. ignore a look that is outdated by now; 2. judge every resource (drift.core.evaluation); 3. move
-base; 4. keep the observed manifest and its history; 5. replace the host's verdicts; 6. update findings and
-occurrences; 7. the host's row of the scan, and the job's count.
+Steps: 1. ignore a look that is outdated by now; 2. where nothing had moved, recall what was seen; 3. judge every
+resource (drift.core.evaluation); 4. move base; 5. keep the observed manifest, its history and what a quick look needs;
+6. replace the host's verdicts; 7. update findings and occurrences; 8. the host's row of the scan, and the job's count.
+
+Most hosts on which nothing had moved never come here: see drift.services.seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from common.services.jobs import Claim, count_items, fenced_write
 from deployments.collector import reasons
 from deployments.collector.question import Observation
 from deployments.core.content_digests import in_the_same_form
 from deployments.core.definition.model import Definition, DesiredManifest
-from deployments.core.states import State, from_json
+from deployments.core.states import State, from_json, to_json
 from deployments.models import Deployment
+from drift.core.basis import basis_of, is_settled
 from drift.core.evaluation import Judged, counts, evaluate, next_base
 from drift.core.host_key import RESOURCE as HOST_KEY
 from drift.core.verdict import OUT_OF_BAND, Verdict
-from drift.models import HostHistory, HostScan, HostState, Manifest, Occurrence, ResourceVerdict, Scan
+from drift.models import HostHistory, HostMemory, HostScan, HostState, Occurrence, ResourceVerdict, Scan
 from drift.models.scan import OVERTAKEN
-from drift.services.contents import hmac_key
+from drift.services.contents import desired_to_compare, hmac_key
 from drift.services.findings import update_findings
 from drift.services.host_keys import judge_key_of, record_refused_key
-from drift.services.manifests import load_states, store_manifest, store_texts
+from drift.services.manifests import keep_manifest, load_states, store_texts
+from drift.services.memories import recalled_for, remember
 from drift.services.retirement import begin_again
 from inventory.core.host_view import HostView
 from inventory.models import Host
@@ -32,7 +37,11 @@ from inventory.models import Host
 
 @dataclass(frozen=True)
 class Look:
-    """What the scanner brought back from one host. `status` ok, partial or unknown; `reason` a stable code."""
+    """What the scanner brought back from one host. `status` ok, partial or unknown; `reason` a stable code.
+
+    `unmoved`: nothing had moved since the look that began at that time and left the memory by which it was asked; the
+    observation is empty then, and what it was is recalled, as far as it was asked: `sections`.
+    """
 
     host: Host
     view: HostView
@@ -43,6 +52,12 @@ class Look:
     detail: str
     observation: Observation
     offered_key: str = ""  # the fingerprint of a host key that was refused
+    unmoved: datetime | None = None
+    sections: tuple[str, ...] = ()
+
+
+class LookAgain(Exception):
+    """What is remembered does not say enough: the host has to be looked at without it. Nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,11 @@ class Against:
 
 
 def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> None:
-    """Write what one look means. Raises LostLease before anything is written when the batch has moved on."""
+    """Write what one look means. Raises LostLease before anything is written when the batch has moved on.
+
+    Raises LookAgain for one by memory where that was forgotten meanwhile, or where it would find what was not found
+    before: of that we want the text, and who it was.
+    """
     with fenced_write(claim):
         # Held until the end: a host that is decommissioned meanwhile is retired after this, not before.
         host = Host.objects.select_for_update(no_key=True).get(pk=look.host.pk)
@@ -77,6 +96,7 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
                 look = replace(look, status=OVERTAKEN)
         judged: list[Judged] = []
         if look.status in ("ok", "partial"):
+            look = _recalled(look, state) if look.unmoved else look
             judged = _record_observation(host, state, look, against)
         refused_key = (
             is_news
@@ -99,6 +119,7 @@ def record_look(*, claim: Claim, scan: Scan, look: Look, against: Against) -> No
             manifest_id=state.observed_id if judged else None,
             counts=counts(judged) if judged else {},
             seen=_seen(look) if judged or refused_key else [],
+            unmoved=look.unmoved is not None and bool(judged),
         )
         count_items(claim=claim, done=1)
 
@@ -135,28 +156,46 @@ def _not_used(look: Look, reason: str, detail: str) -> Look:
     return replace(look, status="unknown", reason=reason, detail=detail)
 
 
+def _recalled(look: Look, state: HostState) -> Look:
+    """The look with what is remembered of the host, which is how it still is."""
+    assert look.unmoved is not None
+    memory = HostMemory.objects.filter(host=look.host, taken_at=look.unmoved).only("status", "reason").first()
+    recalled = recalled_for(
+        look.host.pk, load_states(state.observed), taken_at=look.unmoved, sections=look.sections
+    )
+    if memory is None or recalled is None:
+        raise LookAgain(f"what is remembered of {look.host.name} is not what it was asked by")
+    return replace(look, status=memory.status, reason=memory.reason, observation=recalled.observation())
+
+
 def _record_observation(host: Host, state: HostState, look: Look, against: Against) -> list[Judged]:
     base = _agreed(load_states(state.base), look)
-    found = dict(
-        Occurrence.objects.filter(host=look.host, ended_at=None)
-        .exclude(finding__resource=HOST_KEY)  # seen by connecting, not by looking
-        .values_list("finding__resource", "live")
-    )
-    judged = evaluate(
-        base=base,
-        desired=against.desired,
-        observation=look.observation,
-        ignore=against.definition.ignore,
-        still_open=found,
-        found={resource: from_json(live) for resource, live in found.items()},
-    )
+    found = _open_here(look)
+
+    def judge(base: dict[str, State] | None, still_open: Collection[str]) -> list[Judged]:
+        return evaluate(
+            base=base,
+            desired=against.desired,
+            observation=look.observation,
+            ignore=against.definition.ignore,
+            still_open=still_open,
+            found={resource: from_json(live) for resource, live in found.items()},
+        )
+
+    judged = judge(base, found)
+    if look.observation.recalled and any(_is_to_be_read(item, look, found) for item in judged):
+        raise LookAgain(f"{look.host.name} is not as it should be, in a way that was not seen before")
     texts = {digest: content.decode() for digest, content in look.observation.contents.items()}
     store_texts(texts, look.observation.redactions)
     before_at = state.observed_at
-    observed = _stored(look.observation.states, state.observed)
-    if state.observed_id != observed.pk:
-        HostHistory.objects.create(host=look.host, manifest=observed, seen_at=look.started_at)
-    new_base = _stored(next_base(base, judged), state.base)
+    own = against.desired.own
+    observed, moved = keep_manifest(look.observation.states, state.observed, own)
+    if moved:
+        HostHistory.objects.create(
+            host=look.host, manifest=observed, seen_at=look.started_at, before_at=before_at
+        )
+    agreed = next_base(base, judged)
+    new_base, base_moved = keep_manifest(agreed, state.base, own)
     state.base, state.observed = new_base, observed
     state.revision, state.observed_at, state.counts = against.revision, look.started_at, counts(judged)
     state.save(update_fields=["base", "observed", "revision", "observed_at", "counts"])
@@ -166,7 +205,49 @@ def _record_observation(host: Host, state: HostState, look: Look, against: Again
     facts = {**host.facts, **look.observation.facts}
     if facts != host.facts:
         Host.objects.filter(pk=host.pk).update(facts=facts)
+    open_now = _open_here(look) if found else {}
+    stands = open_now.keys() >= found.keys() and (
+        # Where all is in sync base is what is live, and is so at the next look.
+        not base_moved or all(item.verdict is Verdict.IN_SYNC for item in judged)
+    )
+    stands = stands or is_settled(judged, judge(agreed, open_now))
+    remember(look=look, judged=_basis(look, against, state, facts) if stands else "")
     return judged
+
+
+def _open_here(look: Look) -> dict[str, dict[str, Any]]:
+    """What is found on the host: resource → its state then. A key is seen by connecting, not by looking."""
+    rows = Occurrence.objects.filter(host=look.host, ended_at=None).exclude(finding__resource=HOST_KEY)
+    return dict(rows.values_list("finding__resource", "live"))
+
+
+def _is_to_be_read(item: Judged, look: Look, found: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether what is recalled of it does not do: it is out of band and was not found as it is now, so that its text and
+    who it was would be missing; or it may hold a secret by its digest, and is what the definition now says."""
+    if item.verdict not in (*OUT_OF_BAND, Verdict.PENDING):
+        return False
+    if not look.unmoved and item.resource not in look.observation.recalled:
+        return False
+    is_news = item.verdict in OUT_OF_BAND and not item.hidden
+    if is_news and found.get(item.resource) != to_json(item.live):
+        return True
+    return in_the_same_form(item.head, item.live, hmac_key()) != item.head
+
+
+def _basis(look: Look, against: Against, state: HostState, facts: dict[str, Any]) -> str:
+    """What this look was judged from. Where the host has other facts since, that is only still so if they make no
+    difference to what it should be."""
+    compared: Mapping[str, Any] = look.view.facts
+    if facts != compared:
+        now = desired_to_compare(against.definition, replace(look.view, facts=facts))
+        compared = facts if now.resources == against.desired.resources else compared
+    return basis_of(
+        revision=state.revision,
+        version=look.host.version,
+        facts=compared,
+        base=state.base_id,
+        observed=state.observed_id,
+    )
 
 
 def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | None:
@@ -179,11 +260,6 @@ def _agreed(base: dict[str, State] | None, look: Look) -> dict[str, State] | Non
         resource: in_the_same_form(state, live[resource], key) if resource in live else state
         for resource, state in base.items()
     }
-
-
-def _stored(states: Mapping[str, State], before: Manifest | None) -> Manifest:
-    """The manifest of these states: the one before where nothing moved, which is the rule."""
-    return before if before is not None and load_states(before) == states else store_manifest(states)
 
 
 def _replace_verdicts(look: Look, judged: list[Judged]) -> None:

@@ -8,7 +8,7 @@ from common import clock
 from common.core.actor import SYSTEM
 from common.services.ledger import record_entry
 from drift.core.outcome import REIMAGED, RETIRED
-from drift.models import Finding, HostState, Occurrence, ResourceVerdict
+from drift.models import Finding, HostMemory, HostState, Occurrence, ResourceVerdict
 from drift.services.findings import settle_finding
 from inventory.models import Host
 
@@ -42,6 +42,7 @@ def begin_again(*, host: Host, state: HostState) -> None:
     state.status, state.reason = "unknown", REIMAGED
     state.reimaged_at = host.reimaged_at
     state.save()
+    HostMemory.objects.filter(host=host).delete()
 
 
 def _end_all(host: Host, *, outcome: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from common.api.filters import TextInFilter, TimeFilterSet
 from common.api.views import ApiView, ListView, etag_of, find_by_reference
-from inventory.api.references import find_credential, find_team, named
+from inventory.api.references import find_credential, find_host, find_team, named
 from inventory.api.serializers import (
     CreateHostRequest,
     HostDetailSerializer,
@@ -34,9 +34,13 @@ class HostFilterSet(TimeFilterSet):
     role = django_filters.CharFilter(method="by_role", help_text="hosts that have this role")
     team = django_filters.CharFilter("team__name", help_text="a team's name")
     team__in = TextInFilter("team__name")
+    site = django_filters.CharFilter()
+    site__in = TextInFilter("site")
+    jump_host = django_filters.CharFilter("jump_host__name", help_text="hosts that are behind this one")
     state = django_filters.ChoiceFilter(choices=[(state, state) for state in HOST.meaning])
     enrolled = django_filters.BooleanFilter(
-        method="by_enrolled", help_text="whether a host key is pinned, or a host CA is trusted for it"
+        method="by_enrolled",
+        help_text="whether Foldback may connect: a key is pinned, a host CA is trusted, or it is a local folder",
     )
     selector = django_filters.CharFilter(
         method="by_selector", help_text="`role=web env=prod name=web-[1-37]`; of active hosts"
@@ -46,7 +50,7 @@ class HostFilterSet(TimeFilterSet):
         return queryset.filter(roles__contains=[value])
 
     def by_enrolled(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        enrolled = Q(has_keys=True) | vouched_for()
+        enrolled = Q(has_keys=True) | Q(transport="local") | vouched_for()
         return queryset.filter(enrolled) if value else queryset.exclude(enrolled)
 
     def by_selector(self, queryset: QuerySet[Host], name: str, value: str) -> QuerySet[Host]:
@@ -57,7 +61,7 @@ class HostFilterSet(TimeFilterSet):
 
 def _hosts() -> QuerySet[Host]:
     has_keys = Exists(HostKey.objects.filter(host=OuterRef("pk"), revoked_at=None))
-    return Host.objects.select_related("team", "credential").annotate(has_keys=has_keys)
+    return Host.objects.select_related("team", "credential", "jump_host").annotate(has_keys=has_keys)
 
 
 def _find(host: str) -> Host:
@@ -73,8 +77,8 @@ def _answer(host: Host, status: int = 200) -> Response:
 
 
 def _with_records(data: dict[str, Any]) -> dict[str, Any]:
-    """Names of a team and a credential, replaced by the records."""
-    for field, finder in (("team", find_team), ("credential", find_credential)):
+    """Names of a team, a credential and a jump host, replaced by the records."""
+    for field, finder in (("team", find_team), ("credential", find_credential), ("jump_host", find_host)):
         if field in data:
             data[field] = named(field, finder, data[field])
     return data
@@ -89,6 +93,9 @@ class HostList(ListView):
 
     def get_queryset(self) -> QuerySet[Host]:
         return _hosts()
+
+    def serialize(self, page: Any) -> Any:
+        return HostSerializer(page, many=True).data  # its own: it keeps which host CAs are trusted
 
     @extend_schema(operation_id="hosts_list", responses=HostSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -5,16 +5,21 @@ from typing import Any
 from common.api.views import find_by_reference
 from common.core.errors import FieldError, Invalid, NotFound
 from common.models import Person
-from inventory.models import Credential, Host, Team
+from inventory.models import Credential, Host, Site, Team
 
 
 def find_host(text: str) -> Host:
     """The host with this name or id, with its team and credential; else NotFound."""
-    return find_by_reference(Host.objects.select_related("team", "credential"), text, name_field="name")
+    hosts = Host.objects.select_related("team", "credential", "jump_host")
+    return find_by_reference(hosts, text, name_field="name")
 
 
 def find_team(text: str) -> Team:
     return find_by_reference(Team.objects.select_related("lead"), text, name_field="name")
+
+
+def find_site(text: str) -> Site:
+    return find_by_reference(Site.objects.all(), text, name_field="name")
 
 
 def find_credential(text: str) -> Credential:

@@ -8,8 +8,9 @@ from rest_framework import serializers
 
 from common.api.fields import ChoiceField
 from common.api.people_ref import PersonRef
+from common.core import roles
 from common.models import Person
-from inventory.models import Credential, FormerName, Host, HostCa, HostKey, Team
+from inventory.models import Credential, FormerName, Host, HostCa, HostKey, Site, Team
 from inventory.models.credential import KINDS
 from inventory.models.host import TRANSPORTS
 from inventory.queries.host_cas import TrustedCa, cas_of, trusted_cas
@@ -48,6 +49,7 @@ class HostSerializer(serializers.ModelSerializer[Host]):
     credential = serializers.CharField(
         source="credential.name", default=None, read_only=True, allow_null=True
     )
+    jump_host = serializers.CharField(source="jump_host.name", default=None, read_only=True, allow_null=True)
     variables = ObjectField(read_only=True)
     facts = ObjectField(read_only=True)
     enrolled = serializers.SerializerMethodField()
@@ -56,7 +58,7 @@ class HostSerializer(serializers.ModelSerializer[Host]):
         model = Host
         fields = (
             "id", "url", "html_url", "created_at", "name", "environment", "roles", "team", "variables", "facts",
-            "address", "port", "user", "transport", "root", "credential", "state", "decommissioned_at",
+            "address", "port", "user", "transport", "root", "credential", "jump_host", "site", "state", "decommissioned_at",
             "reimaged_at", "enrolled",
         )  # fmt: skip
 
@@ -147,6 +149,10 @@ class UpdateHostRequest(serializers.Serializer[Any]):
     transport = ChoiceField(choices=TRANSPORTS, required=False)
     root = serializers.CharField(max_length=4096, required=False, allow_blank=True)  # type: ignore[assignment]
     credential = serializers.CharField(required=False, allow_null=True, help_text="name or id")
+    jump_host = serializers.CharField(
+        required=False, allow_null=True, help_text="name or id of the host that this one is reached through"
+    )
+    site = serializers.CharField(max_length=63, required=False, allow_blank=True)
 
 
 class CreateHostRequest(UpdateHostRequest):
@@ -154,13 +160,40 @@ class CreateHostRequest(UpdateHostRequest):
     environment = serializers.CharField(max_length=63)
 
 
+class SiteSerializer(serializers.ModelSerializer[Site]):
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Site
+        fields = ("id", "url", "created_at", "name", "description", "connections")
+
+    def get_url(self, site: Site) -> str:
+        return f"/api/v1/sites/{site.pk}/"
+
+
+class UpdateSiteRequest(serializers.Serializer[Any]):
+    connections = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=100_000,
+        help_text="how many may be open to its hosts at once, over all workers; null: no limit",
+    )
+    description = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class CreateSiteRequest(UpdateSiteRequest):
+    name = serializers.CharField(max_length=63)
+
+
 class TeamSerializer(serializers.ModelSerializer[Team]):
     url = serializers.SerializerMethodField()
     lead = PersonRef(read_only=True)
+    members = PersonRef(many=True, read_only=True)
 
     class Meta:
         model = Team
-        fields = ("id", "url", "created_at", "name", "description", "lead")
+        fields = ("id", "url", "created_at", "name", "description", "lead", "members")
 
     def get_url(self, team: Team) -> str:
         return f"/api/v1/teams/{team.pk}/"
@@ -168,6 +201,12 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
 class UpdateTeamRequest(serializers.Serializer[Any]):
     lead = serializers.CharField(required=False, help_text="username or id")
+    members = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=500,
+        required=False,
+        help_text="usernames or ids, beside the lead: who hears of the team's changes, and may approve for it",
+    )
     description = serializers.CharField(max_length=300, required=False, allow_blank=True)
 
 
@@ -178,11 +217,15 @@ class CreateTeamRequest(UpdateTeamRequest):
 
 class PersonSerializer(serializers.ModelSerializer[Person]):
     url = serializers.SerializerMethodField()
+    role = ChoiceField(roles.PERSON_ROLES, read_only=True)
     leads = serializers.SerializerMethodField()
+    member_of = serializers.SerializerMethodField()
 
     class Meta:
         model = Person
-        fields = ("id", "url", "created_at", "username", "name", "email", "role", "is_active", "leads")
+        fields = (
+            "id", "url", "created_at", "username", "name", "email", "role", "is_active", "leads", "member_of",
+        )  # fmt: skip
 
     def get_url(self, person: Person) -> str:
         return f"/api/v1/people/{person.pk}/"
@@ -190,6 +233,28 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
     def get_leads(self, person: Person) -> list[str]:
         """The teams that this person leads."""
         return sorted(team.name for team in person.teams_led.all())
+
+    def get_member_of(self, person: Person) -> list[str]:
+        """The teams that this person is in, beside whoever leads them."""
+        return sorted(team.name for team in person.teams.all())
+
+
+class UpdatePersonRequest(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=200, required=False)
+    email = serializers.CharField(max_length=254, required=False, allow_blank=True)
+    role = ChoiceField(roles.PERSON_ROLES, required=False)
+
+
+class CreatePersonRequest(UpdatePersonRequest):
+    username = serializers.CharField(max_length=64)
+    name = serializers.CharField(max_length=200)
+    role = ChoiceField(roles.PERSON_ROLES)
+
+
+class DeactivateRequest(serializers.Serializer[Any]):
+    successor = serializers.CharField(
+        max_length=64, required=False, help_text="username or id of who takes over their open work"
+    )
 
 
 class CredentialSerializer(serializers.ModelSerializer[Credential]):

@@ -1,5 +1,6 @@
-"""`teams/` and `people/`: who answers for what."""
+"""`teams/`: who answers for which hosts, and who is in it."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import django_filters
@@ -9,10 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api.filters import TimeFilterSet
-from common.api.views import ApiView, ListView, etag_of, find_by_reference
+from common.api.views import ApiView, ListView, etag_of
 from common.models import Person
 from inventory.api.references import find_person, find_team, named
-from inventory.api.serializers import CreateTeamRequest, PersonSerializer, TeamSerializer, UpdateTeamRequest
+from inventory.api.serializers import (
+    CreateTeamRequest,
+    TeamSerializer,
+    UpdateTeamRequest,
+)
 from inventory.models import Team
 from inventory.services.teams import create_team, update_team
 
@@ -21,6 +26,7 @@ class TeamFilterSet(TimeFilterSet):
     name = django_filters.CharFilter()
     name__contains = django_filters.CharFilter("name", lookup_expr="icontains", help_text="in any case")
     lead = django_filters.CharFilter("lead__username", help_text="a person's username")
+    member = django_filters.CharFilter("members__username", help_text="a person's username")
 
 
 def _answer(team: Team, status: int = 200) -> Response:
@@ -28,6 +34,10 @@ def _answer(team: Team, status: int = 200) -> Response:
     if status == 201:
         headers["Location"] = f"/api/v1/teams/{team.pk}/"
     return Response(TeamSerializer(team).data, status=status, headers=headers)
+
+
+def _people(names: Iterable[str]) -> list[Person]:
+    return [named(f"members/{index}", find_person, name) for index, name in enumerate(names)]
 
 
 class TeamList(ListView):
@@ -38,7 +48,7 @@ class TeamList(ListView):
     default_sort = "name"
 
     def get_queryset(self) -> QuerySet[Team]:
-        return Team.objects.select_related("lead")
+        return Team.objects.select_related("lead").prefetch_related("members")
 
     @extend_schema(operation_id="teams_list", responses=TeamSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -50,6 +60,7 @@ class TeamList(ListView):
         """Add a team; its lead answers for its hosts when nobody else does."""
         data = self.parse(CreateTeamRequest)
         data["lead"] = named("lead", find_person, data["lead"])
+        data["members"] = _people(data.get("members", ()))
         return _answer(create_team(actor=self.actor, **data), 201)
 
 
@@ -69,37 +80,7 @@ class TeamDetail(ApiView):
         changes = self.parse(UpdateTeamRequest)
         if "lead" in changes:
             changes["lead"] = named("lead", find_person, changes["lead"])
+        if "members" in changes:
+            changes["members"] = _people(changes["members"])
         update_team(actor=self.actor, team=found, changes=changes)
         return _answer(found)
-
-
-class PersonFilterSet(TimeFilterSet):
-    username = django_filters.CharFilter()
-    role = django_filters.CharFilter()
-    is_active = django_filters.BooleanFilter()
-
-
-class PersonList(ListView):
-    permissions: ClassVar[dict[str, str]] = {"GET": "read"}
-    serializer_class = PersonSerializer
-    filterset_class = PersonFilterSet
-    sort_fields = ("username", "created_at")
-    default_sort = "username"
-
-    def get_queryset(self) -> QuerySet[Person]:
-        return Person.objects.prefetch_related("teams_led")
-
-    @extend_schema(operation_id="people_list", responses=PersonSerializer(many=True))
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """People by username."""
-        return super().get(request, *args, **kwargs)
-
-
-class PersonDetail(ApiView):
-    permissions: ClassVar[dict[str, str]] = {"GET": "read"}
-
-    @extend_schema(operation_id="people_read", responses=PersonSerializer)
-    def get(self, request: Request, person: str) -> Response:
-        """One person, by id or username."""
-        people = Person.objects.prefetch_related("teams_led")
-        return Response(PersonSerializer(find_by_reference(people, person, name_field="username")).data)

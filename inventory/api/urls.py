@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inventory.api import credentials, host_cas, hosts, imports, teams
+from inventory.api import credentials, host_cas, hosts, imports, people, sites, teams
 
 urlpatterns = [
     path("hosts/", hosts.HostList.as_view()),
@@ -13,8 +13,12 @@ urlpatterns = [
     path("host-cas/<str:ca>/revoke/", host_cas.HostCaRevoke.as_view()),
     path("teams/", teams.TeamList.as_view()),
     path("teams/<str:team>/", teams.TeamDetail.as_view()),
-    path("people/", teams.PersonList.as_view()),
-    path("people/<str:person>/", teams.PersonDetail.as_view()),
+    path("sites/", sites.SiteList.as_view()),
+    path("sites/<str:site>/", sites.SiteDetail.as_view()),
+    path("people/", people.PersonList.as_view()),
+    path("people/<str:person>/", people.PersonDetail.as_view()),
+    path("people/<str:person>/deactivate/", people.PersonDeactivate.as_view()),
+    path("people/<str:person>/reactivate/", people.PersonReactivate.as_view()),
     path("credentials/", credentials.CredentialList.as_view()),
     path("credentials/<str:credential>/", credentials.CredentialDetail.as_view()),
     path("credentials/<str:credential>/rotate/", credentials.CredentialRotate.as_view()),

@@ -1,5 +1,6 @@
 """How to reach a host: everything but the secret, which only a worker can open."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,6 +11,7 @@ class HostConnection:
 
     `trusted_keys`, `revoked_keys` and `ca_keys` are OpenSSH public key lines. With no trusted key and no trusted host
     CA the host has not been enrolled, and must not be connected to. `root` is the folder of a `local` host, else empty.
+    `jump` is the host that this one is reached through; `problem` says why this one can't be gone through, in words.
     """
 
     host_id: UUID
@@ -23,6 +25,15 @@ class HostConnection:
     trusted_keys: tuple[str, ...] = ()
     revoked_keys: tuple[str, ...] = ()
     ca_keys: tuple[str, ...] = ()
+    jump: "HostConnection | None" = None
+    problem: str = ""
+
+    def hops(self) -> Iterator["HostConnection"]:
+        """This host, then what it is reached through: the nearest to it first."""
+        hop: HostConnection | None = self
+        while hop is not None:
+            yield hop
+            hop = hop.jump
 
     @property
     def is_enrolled(self) -> bool:

@@ -8,6 +8,7 @@ from inventory.core.variables import variables_problems
 
 EDITABLE = (
     "environment", "roles", "team", "variables", "address", "port", "user", "transport", "root", "credential",
+    "jump_host", "site",
 )  # fmt: skip
 TRANSPORTS = ("ssh", "local")
 MAX_ROLES = 50
@@ -24,6 +25,8 @@ def field_problems(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("user", user_problem(values["user"]) if values["user"] else None),
         ("port", None if 1 <= values["port"] <= 65535 else "a port is a number from 1 to 65535"),
         ("root", root_problem(values["transport"], values["root"])),
+        ("jump_host", jump_host_problem(values["name"], values["transport"], values["jump_host"])),
+        ("site", word_problem("site", values["site"]) if values["site"] else None),
         *(
             (f"variables/{name}".rstrip("/"), problem)
             for name, problem in variables_problems(values["variables"]).items()
@@ -46,6 +49,13 @@ def root_problem(transport: str, root: str) -> str | None:
     elif root:
         return "only the transport local has a root"
     return None
+
+
+def jump_host_problem(name: str, transport: str, jump_host: str | None) -> str | None:
+    """Why a host can't be reached through this one, as far as these two say, or None."""
+    if jump_host and transport == "local":
+        return "a local folder is not reached through a jump host"
+    return "a host can't be reached through itself" if jump_host == name else None
 
 
 def _roles_problem(roles: list[str]) -> str | None:

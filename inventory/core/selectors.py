@@ -15,8 +15,16 @@ __all__ = ["MAX_LENGTH", "Selector", "SelectorError", "parse"]
 
 MAX_LENGTH = 20_000
 MAX_PATTERNS = 200
-_KEYS = {"role": "role", "env": "env", "environment": "env", "team": "team", "name": "name", "host": "name"}
-_KINDS = {"role": "role", "env": "environment", "team": "team"}
+_KEYS = {
+    "role": "role",
+    "env": "env",
+    "environment": "env",
+    "team": "team",
+    "site": "site",
+    "name": "name",
+    "host": "name",
+}
+_KINDS = {"role": "role", "env": "environment", "team": "team", "site": "site"}
 
 
 @dataclass(frozen=True)
@@ -26,21 +34,27 @@ class Selector:
     roles: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
     names: tuple[NamePattern, ...] = ()
     not_roles: tuple[str, ...] = ()
     not_environments: tuple[str, ...] = ()
     not_teams: tuple[str, ...] = ()
+    not_sites: tuple[str, ...] = ()
     not_names: tuple[NamePattern, ...] = ()
 
-    def matches(self, name: str, environment: str, roles: Collection[str], team: str | None) -> bool:
-        """Whether a host with these values is meant; `team` is None for a host without one."""
+    def matches(
+        self, name: str, environment: str, roles: Collection[str], team: str | None, site: str = ""
+    ) -> bool:
+        """Whether a host with these values is meant; `team` is None and `site` empty for a host without one."""
         if self.environments and environment not in self.environments:
             return False
         if self.roles and not any(role in roles for role in self.roles):
             return False
         if self.teams and team not in self.teams:
             return False
-        if environment in self.not_environments or team in self.not_teams:
+        if self.sites and site not in self.sites:
+            return False
+        if environment in self.not_environments or team in self.not_teams or site in self.not_sites:
             return False
         if any(role in roles for role in self.not_roles):
             return False
@@ -66,15 +80,16 @@ class Selector:
         return " ".join(self._terms())
 
     def _terms(self) -> Iterator[str]:
-        if not (self.roles or self.environments or self.teams or self.names):
+        if not (self.roles or self.environments or self.teams or self.sites or self.names):
             yield "*"
-        for sign, roles, environments, teams, names in (
-            ("", self.roles, self.environments, self.teams, self.names),
-            ("-", self.not_roles, self.not_environments, self.not_teams, self.not_names),
+        for sign, roles, environments, teams, sites, names in (
+            ("", self.roles, self.environments, self.teams, self.sites, self.names),
+            ("-", self.not_roles, self.not_environments, self.not_teams, self.not_sites, self.not_names),
         ):
             yield from (f"{sign}role={role}" for role in roles)
             yield from (f"{sign}env={environment}" for environment in environments)
             yield from (f"{sign}team={team}" for team in teams)
+            yield from (f"{sign}site={site}" for site in sites)
             yield from (f"{sign}name={name}" for name in names)
 
     def __str__(self) -> str:
@@ -129,10 +144,12 @@ def parse(text: str) -> Selector:
         roles=chosen("", "role"),
         environments=chosen("", "env"),
         teams=chosen("", "team"),
+        sites=chosen("", "site"),
         names=names,
         not_roles=chosen("-", "role"),
         not_environments=chosen("-", "env"),
         not_teams=chosen("-", "team"),
+        not_sites=chosen("-", "site"),
         not_names=_sorted(patterns["-"]),
     )
 
@@ -161,7 +178,7 @@ def _read_term(term: str, position: int) -> tuple[str, str, str, int]:
     if not equals:
         return sign, "name", rest, position
     if key.lower() not in _KEYS:
-        raise SelectorError(f"{key!r} is not a key", position, "The keys are role, env, team and name.")
+        raise SelectorError(f"{key!r} is not a key", position, "The keys are role, env, team, site and name.")
     if not value:
         raise SelectorError(
             f"{key}= needs a value",

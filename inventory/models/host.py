@@ -41,6 +41,11 @@ class Host(Record):
     credential = models.ForeignKey(
         Credential, on_delete=models.PROTECT, null=True, blank=True, related_name="hosts"
     )
+    # Who carries the connection there; the chain of jump hosts is short and no ring (see core/jump_hosts.py).
+    jump_host = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="hosts_behind"
+    )
+    site = models.CharField(max_length=WORD_LENGTH, blank=True, default="", db_default="")
     state = models.CharField(max_length=16, default=ACTIVE)
     decommissioned_at = models.DateTimeField(null=True, blank=True)
     reimaged_at = models.DateTimeField(null=True, blank=True)  # what was agreed before says nothing any more
@@ -75,12 +80,20 @@ class Host(Record):
                 | Q(state="decommissioned", decommissioned_at__isnull=False),
                 name="host_state_goes_with_its_time",
             ),
+            models.CheckConstraint(
+                condition=Q(site="") | Q(site__regex=f"^{WORD_PATTERN}$"), name="host_site_is_a_word"
+            ),
+            models.CheckConstraint(
+                condition=Q(jump_host=None) | Q(transport=SSH) & ~Q(jump_host=F("id")),
+                name="host_jumps_over_another",
+            ),
             models.CheckConstraint(condition=_is_object("variables"), name="host_variables_are_an_object"),
             models.CheckConstraint(condition=_is_object("facts"), name="host_facts_are_an_object"),
         ]
         indexes = [
             models.Index(fields=["environment", "name"], name="host_environment"),
             GinIndex(fields=["roles"], name="host_roles"),
+            models.Index(fields=["site"], name="host_site", condition=~Q(site="")),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Teams: who answers for a host when nobody else does."""
+"""Teams: who is in them, and who answers for their hosts when nobody else does."""
 
 from django.db import models
 from django.db.models import Q
@@ -13,6 +13,7 @@ class Team(Record):
     name = models.CharField(max_length=WORD_LENGTH)
     description = models.CharField(max_length=300, blank=True)
     lead = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="teams_led")
+    members = models.ManyToManyField(Person, related_name="teams")  # beside the lead
     version = models.PositiveIntegerField(default=1)
 
     class Meta:

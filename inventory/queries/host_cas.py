@@ -17,7 +17,7 @@ class TrustedCa:
 
     def vouches_for(self, host: Host) -> bool:
         team = host.team.name if host.team else None
-        return self.selector.matches(host.name, host.environment, host.roles, team)
+        return self.selector.matches(host.name, host.environment, host.roles, team, host.site)
 
 
 def trusted_cas() -> list[TrustedCa]:

@@ -65,12 +65,16 @@ def hosts_matching(selector: Selector, *, hosts: QuerySet[Host] | None = None) -
         found = found.filter(environment__in=selector.environments)
     if selector.teams:
         found = found.filter(team__name__in=selector.teams)
+    if selector.sites:
+        found = found.filter(site__in=selector.sites)
     if selector.not_roles:
         found = found.exclude(roles__overlap=list(selector.not_roles))
     if selector.not_environments:
         found = found.exclude(environment__in=selector.not_environments)
     if selector.not_teams:
         found = found.filter(Q(team=None) | ~Q(team__name__in=selector.not_teams))
+    if selector.not_sites:
+        found = found.exclude(site__in=selector.not_sites)
     return _by_name(found, selector)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
 
 from common.core.actor import Actor
@@ -15,8 +15,8 @@ from common.services.ledger import record_entry
 from common.services.outbox import emit_event
 from inventory.core.imports.compare import Comparison, HostChange, KnownHost, compare
 from inventory.core.imports.plan import HostRow, ImportPlan, InventoryError
-from inventory.models import Credential, FormerName, Host, HostImport, Team
-from inventory.services.hosts import told
+from inventory.models import Credential, FormerName, Host, HostImport, Site, Team
+from inventory.services.hosts import lock_jump_hosts, told
 from inventory.services.permissions import require
 from inventory.services.teams import create_team
 
@@ -46,6 +46,7 @@ def import_hosts(
         return ImportOutcome(plan, _comparison(plan, _known_hosts(plan), team_lead), None)
     try:
         with transaction.atomic():
+            lock_jump_hosts()
             known = _known_hosts(plan, lock=True)
             comparison = _comparison(plan, known, team_lead)
             for name in comparison.new_teams:
@@ -62,7 +63,7 @@ def import_hosts(
 
 def _known_hosts(plan: ImportPlan, *, lock: bool = False) -> dict[str, Host]:
     """The hosts that the plan names, by their names in lower case."""
-    hosts = Host.objects.annotate(key=Lower("name")).select_related("team", "credential")
+    hosts = Host.objects.annotate(key=Lower("name")).select_related("team", "credential", "jump_host")
     if lock:
         hosts = hosts.select_for_update(of=("self",))
     return {host.name.lower(): host for host in hosts.filter(key__in=[row.name.lower() for row in plan.rows])}
@@ -76,10 +77,20 @@ def _comparison(plan: ImportPlan, known: dict[str, Host], team_lead: Person | No
         credentials=list(Credential.objects.values_list("name", flat=True)),
         creates_teams=team_lead is not None,
         renamed=_renamed(plan),
+        jump_hosts=_named(plan).values_list("name", flat=True),
+        jumps=dict(Host.objects.exclude(jump_host=None).values_list("name", "jump_host__name")),
+        sites=list(Site.objects.values_list("name", flat=True)),
     )
     if comparison.problems:
         raise InventoryError(sorted(comparison.problems, key=lambda problem: problem.line))
     return comparison
+
+
+def _named(plan: ImportPlan) -> QuerySet[Host]:
+    """The jump hosts that the plan names and that are known."""
+    names = {row.jump_host.lower() for row in plan.rows if row.jump_host}
+    hosts = Host.objects.annotate(key=Lower("name")).filter(state=Host.ACTIVE, transport="ssh")
+    return hosts.filter(key__in=names)
 
 
 def _renamed(plan: ImportPlan) -> dict[str, str]:
@@ -94,17 +105,22 @@ def _write(comparison: Comparison, known: dict[str, Host]) -> None:
     rows = [*comparison.created, *(change.row for change in comparison.changed)]
     teams = _by_name(Team, (row.team for row in rows))
     credentials = _by_name(Credential, (row.credential for row in rows))
+    made = {row.name: Host(name=row.name) for row in comparison.created}
+    jump_hosts = _by_name(Host, (row.jump_host for row in rows)) | made
 
     def fields(row: HostRow) -> dict[str, Any]:
         said = row.said()
-        for field, records in (("team", teams), ("credential", credentials)):
+        references = (("team", teams), ("credential", credentials), ("jump_host", jump_hosts))
+        for field, records in references:
             if field in said:
                 said[field] = records[said[field]]
         return said
 
-    Host.objects.bulk_create(
-        (Host(name=row.name, **fields(row)) for row in comparison.created), batch_size=_BATCH
-    )
+    for row in comparison.created:
+        for field, value in fields(row).items():
+            setattr(made[row.name], field, value)
+    # A host may stand in the file before its jump host: the database looks at that when all is written.
+    Host.objects.bulk_create(made.values(), batch_size=_BATCH)
     _update([(known[change.name.lower()], change) for change in comparison.changed], fields)
 
 

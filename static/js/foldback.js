@@ -239,6 +239,17 @@
     });
   }
 
+  /* Whoever is leaving is not called back: a page that loads itself anew while the next one is on its way would take
+     its place. It asks again soon; by then it is gone, or it was a download that was asked for, and it loads. */
+  const LEAVING_MS = 10_000;
+  let left = -Infinity;
+  window.addEventListener("beforeunload", () => { left = performance.now(); });
+
+  function stayGone(event) {
+    const reloads = event.detail.xhr.getResponseHeader("HX-Refresh") === "true";
+    if (reloads && performance.now() - left < LEAVING_MS) event.preventDefault();
+  }
+
   function start(root) {
     reveal(root);
     countSelected();
@@ -248,6 +259,7 @@
     start(document);
     one(".form-errors")?.focus();
     watchPanel();
+    document.body.addEventListener("htmx:beforeOnLoad", stayGone);
     document.body.addEventListener("htmx:load", (event) => start(event.detail.elt.parentElement || document));
   });
 })();

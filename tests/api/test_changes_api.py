@@ -201,7 +201,7 @@ def listed(caller: Caller, query: str) -> list[str]:
 def three() -> None:
     past = clock.now() - timedelta(days=2)
     logged("ana", title="One", hosts=["web-1", "web-2"], resources=["file:/etc/motd"], happened_at=past)
-    logged("ben", title="two", kind="normal", hosts=["web-2"], external_id="x-2")
+    logged("ben", title="two", kind="standard", hosts=["web-2"], external_id="x-2")
     proposed("ana", title="three", hosts=["db-1"])
 
 
@@ -211,8 +211,8 @@ def three() -> None:
         ("", ["three", "two", "One"]),
         ("sort=created_at", ["One", "two", "three"]),
         ("sort=happened_at", ["One", "two", "three"]),
-        ("kind=normal", ["two"]),
-        ("kind__in=normal,decision", ["three", "two"]),
+        ("kind=standard", ["two"]),
+        ("kind__in=standard,decision", ["three", "two"]),
         ("state=proposed", ["three"]),
         ("state__in=logged", ["two", "One"]),
         ("owner=ana", ["three", "One"]),
@@ -222,7 +222,7 @@ def three() -> None:
         ("resource=file:/etc/motd", ["One"]),
         ("external_id=x-2", ["two"]),
         ("title__contains=ONE", ["One"]),
-        ("title__contains=%25", []),
+        ("title__contains=one%25", []),
         ("host=web-2&owner=ben", ["two"]),
     ],
 )

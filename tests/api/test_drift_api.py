@@ -2,13 +2,18 @@
 
 import csv
 import io
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from common import clock
+from common.models import Job
 from drift.api.reports import _cell
-from drift.models import Finding
+from drift.models import Finding, ScanSeen
 from drift.services.observations import record_look
 from tests.factories import host, token
 from tests.looks import Fleet
@@ -37,9 +42,64 @@ def test_a_scan_is_started_over_a_selector_and_followed(fleet: Fleet) -> None:
     started = client().post("/api/v1/scans/", {"hosts": "role=web"}, format="json")
     assert started.status_code == 202
     body = started.json()
-    assert (body["progress"], body["state"]) == ({"hosts": 3, "done": 0}, "queued")
+    nobody_can_tell = {"elapsed_seconds": 0, "rate": None, "eta": None}
+    assert body["progress"] == {"hosts": 3, "done": 0, **nobody_can_tell} and body["state"] == "queued"
     assert client().get(started["Location"]).json()["reference"] == body["reference"]
     assert client().get(body["job"]).json()["items_total"] == 3
+
+
+def test_hosts_of_a_scan_are_listed_one_by_one_also_those_that_were_written_together(fleet: Fleet) -> None:
+    scan, claim = fleet.claim()
+    record_look(claim=claim, scan=scan, look=fleet.shown("web-1"), against=fleet.against("web-1"))
+    others = [fleet.hosts[name].pk for name in ("web-2", "web-3")]
+    ScanSeen.objects.create(
+        scan=scan,
+        batch=claim.batch_id,
+        hosts=others,
+        status="ok",
+        revision="r",
+        counts={"in sync": 3},
+        seconds=0.2,
+    )
+    address: str | None = f"/api/v1/scans/{scan.pk}/hosts/?limit=1&count=true"
+    rows = []
+    while address is not None:
+        page = client().get(address).json()
+        assert page["count"] == 3
+        rows, address = rows + page["results"], page["next"]
+    told = {row["host"]: (row["status"], row["unmoved"], row["counts"].get("in sync")) for row in rows}
+    assert len(rows) == 3 and told["web-2"] == told["web-3"] == ("ok", True, 3)
+    assert told["web-1"][1] is False
+    assert client().get(f"/api/v1/scans/{scan.pk}/hosts/?status=partial").json()["results"] == []
+
+
+def test_scan_and_job_tell_the_same_progress_rate_and_eta_and_what_came_of_hosts(fleet: Fleet) -> None:
+    scan, claim = fleet.claim()
+    record_look(claim=claim, scan=scan, look=fleet.shown("web-1"), against=fleet.against("web-1"))
+    Job.objects.filter(scan=scan).update(
+        started_at=clock.now() - timedelta(seconds=100), items_done=500, items_total=1000
+    )
+    told = client().get(f"/api/v1/scans/{scan.pk}/").json()
+    job = client().get(f"/api/v1/jobs/{scan.job_id}/").json()
+    assert told["progress"]["rate"] == pytest.approx(5, rel=0.05) == job["progress"]["rate"]
+    assert told["progress"]["done"] == job["progress"]["done"] == 500
+    left = datetime.fromisoformat(told["progress"]["eta"]) - clock.now()
+    assert timedelta(seconds=90) < left < timedelta(seconds=105) and job["progress"]["eta"]
+    outcomes = {"unchanged": 0, "ok": 1, "partial": 0, "overtaken": 0, "unknown": 0, "waiting": 999}
+    assert told["outcomes"] == outcomes
+    assert (job["hands"]["batches"], job["hands"]["running"], job["hands"]["workers"]) == (1, 1, 1)
+    over = clock.now()
+    Job.objects.filter(scan=scan).update(state="done", finished_at=over, items_done=1000)
+    ended = client().get(f"/api/v1/jobs/{scan.job_id}/").json()["progress"]
+    assert ended["eta"] is None and ended["rate"] == pytest.approx(10, rel=0.05)
+    assert client().get(f"/api/v1/jobs/{scan.job_id}/").json()["progress"] == ended
+
+
+def test_a_list_of_scans_does_not_read_the_hosts_that_are_frozen_on_them(fleet: Fleet) -> None:
+    ana = client()
+    with CaptureQueriesContext(connection) as caught:
+        assert ana.get("/api/v1/scans/").json()["results"]
+    assert not [query for query in caught if '"drift_scan"."hosts"' in query["sql"]]
 
 
 @pytest.mark.parametrize("selector", ["", "role=", "colour=red", "web-[1-", "role=nothing"])

@@ -148,7 +148,7 @@ def fleet() -> None:
         ({"team": "payments", "name__in": "web-2,db-1"}, ["web-2"]),
         ({"selector": "role=web -web-[2-5]"}, ["web-1"]),
         ({"selector": "*", "sort": "-name", "limit": 2}, ["web-5", "web-4"]),
-        ({"enrolled": "true"}, ["web-3"]),
+        ({"enrolled": "true"}, ["db-1", "web-3"]),
         ({"state": "decommissioned"}, []),
     ],
 )

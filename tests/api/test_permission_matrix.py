@@ -47,12 +47,20 @@ host-cas/                         POST    no  no  no  no  yes
 host-cas/{ca}/                    GET     yes yes yes yes yes
 host-cas/{ca}/                    PATCH   no  no  no  no  yes
 host-cas/{ca}/revoke/             POST    no  no  no  no  yes
+sites/                            GET     yes yes yes yes yes
+sites/                            POST    no  yes no  no  yes
+sites/{site}/                     GET     yes yes yes yes yes
+sites/{site}/                     PATCH   no  yes no  no  yes
 teams/                            GET     yes yes yes yes yes
 teams/                            POST    no  no  no  no  yes
 teams/{team}/                     GET     yes yes yes yes yes
 teams/{team}/                     PATCH   no  no  no  no  yes
 people/                           GET     yes yes yes yes yes
+people/                           POST    no  no  no  no  yes
 people/{person}/                  GET     yes yes yes yes yes
+people/{person}/                  PATCH   no  no  no  no  yes
+people/{person}/deactivate/       POST    no  no  no  no  yes
+people/{person}/reactivate/       POST    no  no  no  no  yes
 credentials/                      GET     yes yes yes yes yes
 credentials/                      POST    no  no  no  no  yes
 credentials/{credential}/         GET     yes yes yes yes yes
@@ -62,12 +70,73 @@ credentials/{credential}/test/    POST    no  no  no  no  yes
 
 changes/                          GET     yes yes yes yes yes
 changes/                          POST    yes yes no  yes yes
+changes/bulk/                     POST    yes yes no  yes yes
+changes/import/                   POST    no  yes no  no  yes
 changes/{change}/                 GET     yes yes yes yes yes
 changes/{change}/                 PATCH   yes yes no  no  yes
 changes/{change}/claim/           POST    yes yes no  no  yes
 changes/{change}/approvals/       GET     yes yes yes yes yes
 changes/{change}/approvals/       POST    no  yes no  no  yes
 changes/{change}/withdraw/        POST    yes yes no  no  yes
+changes/{change}/cancel/          POST    yes yes no  no  yes
+changes/{change}/confirm/         POST    yes yes no  no  yes
+changes/{change}/transfer/        POST    yes yes no  no  yes
+changes/{change}/start/           POST    yes yes no  yes yes
+changes/{change}/complete/        POST    yes yes no  yes yes
+changes/{change}/fail/            POST    yes yes no  yes yes
+changes/{change}/review/          POST    yes yes no  no  yes
+gates/{change}/                   GET     yes yes yes yes yes
+change-templates/                 GET     yes yes yes yes yes
+change-templates/                 POST    yes yes no  no  yes
+change-templates/{template}/      GET     yes yes yes yes yes
+change-templates/{template}/      PATCH   yes yes no  no  yes
+change-templates/{template}/approve/  POST    no  yes no  no  yes
+change-templates/{template}/retire/   POST    yes yes no  no  yes
+approval-policies/                GET     yes yes yes yes yes
+approval-policies/                POST    no  no  no  no  yes
+approval-policies/{policy}/       GET     yes yes yes yes yes
+approval-policies/{policy}/       PATCH   no  no  no  no  yes
+changes/{change}/states/          GET     yes yes yes yes yes
+changes/{change}/comments/        GET     yes yes yes yes yes
+changes/{change}/comments/        POST    yes yes no  yes yes
+changes/{change}/attachments/     GET     yes yes yes yes yes
+changes/{change}/attachments/     POST    yes yes no  yes yes
+changes/{change}/attachments/{attachment}/ GET yes yes yes yes yes
+
+windows/                          GET     yes yes yes yes yes
+windows/                          POST    no  yes no  no  yes
+windows/times/                    GET     yes yes yes yes yes
+windows/{window}/                 GET     yes yes yes yes yes
+windows/{window}/                 PATCH   no  yes no  no  yes
+windows/{window}/cancel/          POST    no  yes no  no  yes
+calendar.ics                      GET     yes yes yes yes yes
+feed-tokens/                      GET     yes yes yes no  yes
+feed-tokens/                      POST    yes yes yes no  yes
+feed-tokens/{feed}/revoke/        POST    yes yes yes no  yes
+
+incidents/                        GET     yes yes yes yes yes
+incidents/                        POST    yes yes no  yes yes
+incidents/{incident}/             GET     yes yes yes yes yes
+incidents/{incident}/             PATCH   yes yes no  no  yes
+incidents/{incident}/close/       POST    yes yes no  no  yes
+incidents/{incident}/reopen/      POST    yes yes no  no  yes
+incidents/{incident}/review/      POST    yes yes no  no  yes
+incidents/{incident}/handover/    POST    yes yes no  no  yes
+incidents/{incident}/timeline/    GET     yes yes yes yes yes
+incidents/{incident}/timeline/    POST    yes yes no  yes yes
+incidents/{incident}/findings/    GET     yes yes yes yes yes
+incidents/{incident}/summary/     GET     yes yes yes yes yes
+hooks/pagerduty/                  POST    yes yes no  yes yes
+hooks/alertmanager/               POST    yes yes no  yes yes
+hooks/generic/                    POST    yes yes no  yes yes
+
+channels/                         GET     yes yes yes no  yes
+channels/                         POST    yes yes yes no  yes
+channels/{channel}/               GET     yes yes yes no  yes
+channels/{channel}/               PATCH   yes yes yes no  yes
+channels/{channel}/               DELETE  yes yes yes no  yes
+channels/{channel}/test/          POST    yes yes yes no  yes
+channels/{channel}/notices/       GET     yes yes yes no  yes
 
 definition/revisions/             GET     yes yes yes yes yes
 definition/revisions/{sha}/       GET     yes yes yes yes yes
@@ -87,10 +156,22 @@ deployments/                      GET     yes yes yes yes yes
 deployments/                      POST    no  yes no  yes yes
 deployments/{deployment}/         GET     yes yes yes yes yes
 
+hosts/{host}/state/               GET     yes yes yes yes yes
+coverage/                         GET     yes yes yes yes yes
+coverage/history/                 GET     yes yes yes yes yes
 scans/                            GET     yes yes yes yes yes
 scans/                            POST    yes yes no  yes yes
 scans/{scan}/                     GET     yes yes yes yes yes
 scans/{scan}/hosts/               GET     yes yes yes yes yes
+scan-policies/                    GET     yes yes yes yes yes
+scan-policies/                    POST    no  yes no  no  yes
+preflight/                        GET     yes yes yes yes yes
+scan-policies/coverage/           GET     yes yes yes yes yes
+scan-policies/{policy}/           GET     yes yes yes yes yes
+scan-policies/{policy}/           PATCH   no  yes no  no  yes
+scan-policies/{policy}/           DELETE  no  yes no  no  yes
+scan-policies/{policy}/run/       POST    yes yes no  yes yes
+scan-policies/{policy}/slots/     GET     yes yes yes yes yes
 findings/                         GET     yes yes yes yes yes
 findings/{finding}/               GET     yes yes yes yes yes
 findings/{finding}/occurrences/   GET     yes yes yes yes yes
@@ -118,12 +199,6 @@ def _rows() -> dict[Row, tuple[str, ...]]:
 
 
 ROWS = _rows()
-CELLS = [
-    (route, method, role, cell == "yes")
-    for (route, method), cells in ROWS.items()
-    if cells != ("public",)
-    for role, cell in zip(COLUMNS, cells, strict=True)
-]
 GUARDED = [row for row, cells in ROWS.items() if cells != ("public",)]
 
 
@@ -159,7 +234,7 @@ def address(route: str) -> str:
 
 def caller(role: str) -> Caller:
     if role == roles.AUTOMATION:
-        return Caller.program("ana")
+        return Caller.program("ana", name="a program")
     return Caller.person({"ops": "ana", "release-manager": "ben", "auditor": "dee", "admin": "cy"}[role])
 
 
@@ -176,17 +251,19 @@ def test_every_row_has_a_route() -> None:
     assert set(ROWS) - _api_rows() == set()
 
 
-@pytest.mark.parametrize(("route", "method", "role", "allowed"), CELLS)
-def test_a_role_gets_through_the_doors_that_the_matrix_opens(
-    route: str, method: str, role: str, allowed: bool
-) -> None:
-    response = caller(role).send(method, address(route), None if method == "GET" else {})
-    if allowed:
-        assert response.status_code not in (401, 403), response.content
-        # 503: past the door there is no definition here to look at.
-        assert response.status_code < 500 or response.status_code == 503, response.content
-    else:
-        problem(response, 403)
+@pytest.mark.parametrize(("route", "method"), GUARDED)
+def test_a_role_gets_through_the_doors_that_the_matrix_opens(route: str, method: str) -> None:
+    """One test for a row: five callers cost little beside a database that is made empty again."""
+    for role, cell in zip(COLUMNS, ROWS[route, method], strict=True):
+        response = caller(role).send(method, address(route), None if method == "GET" else {})
+        said = (role, response.status_code, response.content[:300])
+        if cell == "yes":
+            assert response.status_code not in (401, 403), said
+            # 503: past the door there is no definition here to look at.
+            assert response.status_code < 500 or response.status_code == 503, said
+        else:
+            assert response.status_code == 403, said
+            problem(response, 403)
 
 
 @pytest.mark.parametrize(("route", "method"), GUARDED)
@@ -286,7 +363,10 @@ def test_whose_it_is_decides_too(
 # ---- beside the API
 
 # Pages that anybody may see. Every other page sends whoever is not signed in to the sign-in page.
-PUBLIC_PAGES = {"healthz", "readyz", "preferences/theme/", "sign-in/", "sign-in/{secret}/"}
+PUBLIC_PAGES = {
+    "healthz", "readyz", "preferences/theme/", "sign-in/", "sign-in/{secret}/", "cli", "cli.sha256",
+    "log/worker.js",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from django.db import connection, transaction
 
 from changemgmt.models import Approval, Change
 from changemgmt.services.approvals import approve_change, refuse_change, void_approval
-from changemgmt.services.changes import claim_change, log_change, update_change
+from changemgmt.services.changes import log_change
+from changemgmt.services.editing import update_change
 from changemgmt.services.proposals import complete_change, set_digest, withdraw_change
+from changemgmt.services.transfers import claim_change
 from common.core.errors import Conflict, PreconditionFailed
 from common.models import IdempotencyKey, LedgerEntry, OutboxEvent
 from tests.api.client import Caller

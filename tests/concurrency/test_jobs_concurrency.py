@@ -230,7 +230,7 @@ def test_a_worker_killed_in_the_middle_of_a_write_loses_and_repeats_nothing(sett
     made = Job.objects.get(pk=made.pk)
     batch.refresh_from_db()
     assert (made.state, made.items_done) == ("done", 1)
-    assert (batch.attempts, batch.token) == (2, 2)
+    assert (batch.attempts, batch.token) == (1, 2)  # the second got somewhere
 
 
 def lease_runs_out_as_soon_as_the_row_is_free(batch: JobBatch) -> None:

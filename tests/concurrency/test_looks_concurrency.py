@@ -33,7 +33,7 @@ def test_hosts_that_meet_each_others_findings_do_not_wait_for_each_other_in_a_ci
     fleet.now += timedelta(minutes=1)
     held = [(*fleet.claim(name), fleet.shown(name), fleet.against(name)) for name in ("web-1", "web-2")]
 
-    see, together = findings._see, threading.Barrier(2)
+    see, together = findings.see_fresh, threading.Barrier(2)
 
     def see_after_both_hold_what_they_had(*args: Any) -> Any:
         """In the right order the second look can't come as far as this before the first is recorded."""
@@ -41,7 +41,7 @@ def test_hosts_that_meet_each_others_findings_do_not_wait_for_each_other_in_a_ci
             together.wait(1)
         return see(*args)
 
-    monkeypatch.setattr(findings, "_see", see_after_both_hold_what_they_had)
+    monkeypatch.setattr(findings, "see_fresh", see_after_both_hold_what_they_had)
     results = in_threads(
         *[
             lambda held=held: record_look(scan=held[0], claim=held[1], look=held[2], against=held[3])

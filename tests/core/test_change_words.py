@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemgmt.core import words
+from changemgmt.core.lifecycles import CHANGE
 from changemgmt.core.links import clean_links
 from changemgmt.core.ownership import check_claim, choose_owner, why_not_approve
 from changemgmt.core.scope import RESOURCE_LENGTH, clean_hosts, clean_resources
@@ -158,23 +159,38 @@ def test_owners_are_looked_for_in_the_products_order() -> None:
 
 @pytest.mark.parametrize("source", words.STAND_INS)
 def test_what_somebody_only_stands_in_for_can_be_claimed(source: str) -> None:
-    check_claim(reference="CHG-1", kind="emergency", owner_source=source, owner_label="ben")
+    check_claim(reference="CHG-1", kind="emergency", state="logged", owner_source=source, owner_label="ben")
 
 
 @pytest.mark.parametrize("source", ["named", "recorder", "claimant"])
 def test_what_is_somebodys_own_can_not_be_claimed(source: str) -> None:
     with pytest.raises(Conflict, match="ben"):
-        check_claim(reference="CHG-1", kind="emergency", owner_source=source, owner_label="ben")
+        check_claim(
+            reference="CHG-1", kind="emergency", state="logged", owner_source=source, owner_label="ben"
+        )
+
+
+@pytest.mark.parametrize("state", sorted(CHANGE.states - set(words.RECORD_STATES)))
+def test_what_is_asked_for_first_or_over_is_not_claimed(state: str) -> None:
+    with pytest.raises(Conflict, match="hand it over"):
+        check_claim(reference="CHG-1", kind="normal", state=state, owner_source="sponsor", owner_label="ben")
 
 
 def test_a_decision_is_never_claimed() -> None:
     with pytest.raises(Conflict, match="decision"):
-        check_claim(reference="CHG-1", kind="decision", owner_source="sponsor", owner_label="ben")
+        check_claim(
+            reference="CHG-1", kind="decision", state="proposed", owner_source="sponsor", owner_label="ben"
+        )
 
 
 @pytest.mark.parametrize(
     ("person", "why"),
-    [(ANA, "you proposed CHG-1"), (BEN, "CHG-1 is yours"), (CY, "you made the change"), (EVE, None)],
+    [
+        (ANA, "you proposed CHG-1"),
+        (BEN, "CHG-1 is yours"),
+        (CY, "you made what CHG-1 decides on"),
+        (EVE, None),
+    ],
 )
 def test_whoever_made_proposed_or_owns_it_does_not_approve_it(person: UUID, why: str | None) -> None:
     reason = why_not_approve(person, requested_by=ANA, owner=BEN, made_by=[CY], reference="CHG-1")

@@ -78,3 +78,28 @@ def test_a_name_that_is_no_path_belongs_to_its_kind() -> None:
     rules = replace(DRIFT, resource="sudoers:/etc/sudoers.d/deploy")
     named = change(resources=["file:/etc/sudoers.d/deploy"], text="let them restart")
     assert "it names /etc/sudoers.d/deploy" in reasons(named, rules)
+
+
+ANA = replace(DRIFT, probably={"ana": "high", "ben": "low"})
+
+
+def test_that_it_was_probably_the_same_person_is_a_reason_more() -> None:
+    assert reasons(change(owner="Ana"), ANA)[-1] == (
+        "it is Ana's, who probably did it by what the host tells (high confidence)"
+    )
+    assert len(reasons(change(owner="cy"), ANA)) == len(reasons(change(), ANA)) == 3
+
+
+def test_whoever_was_merely_logged_in_is_no_reason() -> None:
+    assert len(reasons(change(owner="ben"), ANA)) == 3
+
+
+def test_a_wide_change_that_names_no_file_explains_what_its_owner_probably_did() -> None:
+    wide = change(resources=[], hosts=["web-1", *(f"app-{n}" for n in range(50))], owner="ana")
+    assert reasons(wide, DRIFT) == []
+    assert "it names no resource, so any on that host fits" in reasons(wide, ANA)
+
+
+def test_the_person_alone_explains_nothing() -> None:
+    assert reasons(change(resources=["file:/etc/motd"], owner="ana"), ANA) == []
+    assert reasons(change(hosts=["db-1"], owner="ana"), ANA) == []

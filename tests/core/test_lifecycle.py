@@ -87,22 +87,41 @@ def test_only_an_approval_leads_to_approved() -> None:
 
 
 def test_nothing_is_carried_out_that_was_not_approved() -> None:
+    """`ready` was approved beforehand, with the template; the database wants that template."""
     carried_out = {row for row, new in CHANGE.table.items() if new in ("completed", "failed")}
-    assert {state for state, _ in carried_out} == {"approved"}
+    assert {state for state, _ in carried_out} == {"approved", "started"}
+    assert {state for (state, _), new in CHANGE.table.items() if new == "started"} == {"approved", "ready"}
+    assert not [row for row, new in CHANGE.table.items() if new == "ready"]
 
 
 def test_a_voided_change_needs_a_new_approval() -> None:
     assert CHANGE.next("approved", "void") == "proposed"
 
 
-def test_a_record_of_what_was_done_goes_nowhere() -> None:
-    assert CHANGE.allowed("logged") == []
-    assert not [new for new in CHANGE.table.values() if new == "logged"]
+def _reachable(state: str) -> set[str]:
+    found = {state}
+    while more := {new for (old, _), new in CHANGE.table.items() if old in found} - found:
+        found |= more
+    return found
 
 
-@pytest.mark.parametrize("end", ["rejected", "withdrawn", "completed", "failed"])
+def test_a_record_of_what_was_done_never_lets_anything_be_done() -> None:
+    assert not _reachable("drafted") & {"approved", "ready", "started", "completed", "failed"}
+    assert not _reachable("logged") & {"approved", "ready", "started", "completed", "failed"}
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_what_was_carried_out_is_only_looked_back_on(end: str) -> None:
+    assert _reachable(end) == {end, "reviewed"}
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "reviewed"])
 def test_a_change_that_has_ended_is_never_revived(end: str) -> None:
     assert CHANGE.allowed(end) == []
+
+
+def test_what_was_refused_is_proposed_anew_before_anybody_approves_it() -> None:
+    assert CHANGE.allowed("rejected") == ["propose"]
 
 
 def test_a_batch_set_aside_or_done_is_never_claimed_again() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from inventory.core.name_patterns import MAX_NAMES, NamePattern, parse_pattern
 from inventory.core.selectors import MAX_LENGTH, Selector, SelectorError, parse
 
-FLEET: list[tuple[str, str, tuple[str, ...], str | None]] = [
-    ("web-1", "prod", ("web",), "payments"),
+FLEET: list[Any] = [
+    ("web-1", "prod", ("web",), "payments", "berlin"),
     ("web-9", "prod", ("web", "cache"), "payments"),
     ("web-37", "prod", ("web",), "search"),
     ("web-38", "staging", ("web",), "search"),
@@ -34,6 +34,8 @@ def chosen(text: str) -> list[str]:
         ("role=web role=db env=staging", ["web-38", "web-01", "db-2.us.example"]),
         ("env=prod env=staging team=payments", ["web-1", "web-9"]),
         ("role=web env=prod name=web-[1-37] -name=web-9 team=payments", ["web-1"]),
+        ("site=berlin", ["web-1"]),
+        ("env=prod role=web -site=berlin", ["web-9", "web-37"]),
         ("web-1", ["web-1"]),
         ("web-1 web-38", ["web-1", "web-38"]),
         ("web-1 name=web-38", ["web-1", "web-38"]),
@@ -65,7 +67,7 @@ def test_a_selector_means_these_hosts(text: str, expected: list[str]) -> None:
         ("", 1, "empty", "Write *"),
         ("   ", 1, "empty", "Write *"),
         ("-name=web-9", 1, "only excludes", "* -name=web-9"),
-        ("role=web colour=red", 10, "'colour' is not a key", "role, env, team and name"),
+        ("role=web colour=red", 10, "'colour' is not a key", "role, env, team, site and name"),
         ("role=", 6, "needs a value", "role=something"),
         ("role=web -env=", 15, "needs a value", "env="),
         ("role=web*", 6, "whole word", "leave role= out"),

@@ -1,5 +1,6 @@
 """Traces of people on a host: each source read as its tools write it, hostile ones survived, secrets never kept."""
 
+import json
 import math
 import struct
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from deployments.collector.facts import parse_clock
 from deployments.collector.wire import Reply
 from deployments.traces.audit import parse_accounting, parse_audit_log
-from deployments.traces.auth_log import parse_auth_log, parse_journal
+from deployments.traces.auth_log import UNPROVEN, parse_auth_log, parse_journal
 from deployments.traces.base import HostClock, Trace
 from deployments.traces.logins import parse_wtmp
 from deployments.traces.packages import (
@@ -25,11 +26,25 @@ from deployments.traces.survey import PARSERS, parse_traces
 
 DATA = Path(__file__).parent / "traces_data"
 CLOCK = HostClock(now=1763885000.0)  # 2025-11-23 08:03:20 UTC
-USERS = {"0": "root", "1001": "ana", "1002": "ben"}
+USERS = {"0": "root", "1001": "ana", "1002": "ben", "1003": "cy"}
+NAMES = "".join(f"{number} {name}\n" for number, name in USERS.items())
 
 
 def data(name: str) -> str:
     return (DATA / name).read_text()
+
+
+def entry(uid: int, at: float, tag: str, message: object, *, pid: int = 1, **more: object) -> str:
+    """A line of `journalctl -o json`. `uid`: as whom its writer ran, which only the kernel can say."""
+    trusted = {"_UID": str(uid), "_PID": str(pid), "__REALTIME_TIMESTAMP": str(int(at * 1e6))}
+    return json.dumps({"SYSLOG_IDENTIFIER": tag, "MESSAGE": message, **trusted, **more}) + "\n"
+
+
+OPENED = "pam_unix({service}:session): session opened for user {user} by {by}"
+
+
+def sudo_of(login: str, path: str = "/etc/motd") -> str:
+    return f"{login:>8} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vi {path}"
 
 
 def brief(traces: list[Trace]) -> list[tuple[object, ...]]:
@@ -37,7 +52,7 @@ def brief(traces: list[Trace]) -> list[tuple[object, ...]]:
 
 
 def test_the_journal_tells_commands_shells_and_logins() -> None:
-    assert brief(parse_journal(data("journal.txt"), CLOCK)) == [
+    assert brief(parse_journal(data("journal.json"), CLOCK, USERS)) == [
         ("session", "ana", 1763884000.2, 1763884100.0),
         ("session", "ana", 1763884000.25, 1763884100.1),
         ("command", "ana", 1763884010.0, None),
@@ -49,14 +64,14 @@ def test_the_journal_tells_commands_shells_and_logins() -> None:
 
 
 def test_a_command_is_told_as_it_was_run_and_from_where() -> None:
-    traces = parse_journal(data("journal.txt"), CLOCK)
+    traces = parse_journal(data("journal.json"), CLOCK, USERS)
     command = next(t for t in traces if t.what == "command")
     assert (command.text, command.origin) == ("sudo /usr/bin/sed -i s/64/128/ /etc/nginx/nginx.conf", "pts/0")
     assert traces[0].origin == "192.0.2.7"
 
 
 def test_a_password_on_a_command_line_is_not_kept() -> None:
-    texts = [t.text for t in parse_journal(data("journal.txt"), CLOCK)]
+    texts = [t.text for t in parse_journal(data("journal.json"), CLOCK, USERS)]
     assert any("mysql" in text for text in texts) and not any("Tr0ub4dor" in text for text in texts)
 
 
@@ -169,23 +184,66 @@ def test_a_host_can_neither_name_sources_nor_set_a_time_that_is_none() -> None:
 
 
 def test_a_line_of_syslog_does_not_count_where_the_journal_tells_who_wrote_it() -> None:
-    sudo = "{} web-1 sudo[1]: {} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vi /etc/motd\n"
-    forged = sudo.format("1763884500.1", "ana")
-    before = sudo.format("1763884000.1", "ben")
-    journal = sudo.format("1763884400.1", "cy")
-    traces = parse_traces(answer(now="1763885000 +0000", **{"auth.log": before + forged, "journal": journal}))
+    forged = f"1763884500.1 web-1 sudo[1]: {sudo_of('ana')}\n"
+    before = f"1763884000.1 web-1 sudo[1]: {sudo_of('ben')}\n"
+    journal = entry(1003, 1763884400.1, "sudo", sudo_of("cy"))
+    logs = {"auth.log": before + forged, "journal": journal}
+    traces = parse_traces(answer(now="1763885000 +0000", names=NAMES, **logs))
     assert [trace.login for trace in traces.traces] == ["ben", "cy"]
     alone = parse_traces(answer(now="1763885000 +0000", **{"auth.log": forged}))
     assert [trace.login for trace in alone.traces] == ["ana"]
 
 
-def test_a_look_of_our_own_is_nobody() -> None:
+@pytest.mark.parametrize("exe", [{}, {"_EXE": "/usr/bin/sudo"}], ids=["ended", "seen"])
+def test_an_account_is_believed_about_itself_alone(exe: dict[str, str]) -> None:
+    """Whether the journal still saw the program counts nothing: whoever writes a line may become sudo right after."""
     log = (
-        "1763884000.1 web-1 sshd[1]: Accepted publickey for root from 192.0.2.1 port 1 ssh2: X\n"
-        "1763884000.2 web-1 sshd[1]: pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)\n"
-        "1763884003.2 web-1 sshd[1]: pam_unix(sshd:session): session closed for user root\n"
-        "1763884100.1 web-1 sshd[2]: Accepted publickey for root from 192.0.2.9 port 1 ssh2: X\n"
-        "1763884100.2 web-1 sshd[2]: pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)\n"
+        entry(1002, 1763884010, "sudo", sudo_of("ana"), **exe)
+        + entry(1002, 1763884011, "su", OPENED.format(service="su", user="root", by="ana(uid=1001)"), **exe)
+        + entry(1002, 1763884012, "sshd", "Accepted publickey for ana from 192.0.2.7 port 1 ssh2: X", **exe)
+        + entry(1002, 1763884012, "sshd", OPENED.format(service="sshd", user="ana", by="(uid=0)"), **exe)
+        + entry(1002, 1763884013, "systemd-logind", "New session 3 of user ana.", **exe)
+    )
+    assert parse_journal(log, CLOCK, USERS) == []
+    own = parse_journal(log + entry(1002, 1763884014, "sudo", sudo_of("ben"), **exe), CLOCK, USERS)
+    assert [(trace.login, trace.at, trace.source) for trace in own] == [("ben", 1763884014, "journal")]
+    by_root = parse_journal(entry(0, 1763884014, "sudo", sudo_of("ana")), CLOCK, USERS)
+    assert [trace.login for trace in by_root] == ["ana"]
+
+
+def test_whose_number_is_in_no_file_is_known_from_a_login_else_unproven() -> None:
+    """A directory's account. Where root tells nothing of it, a line counts if it looks like sudo's, and proves nothing."""
+    sudo = {"_EXE": "/usr/bin/sudo"}
+    line = entry(20_001, 1763884010, "sudo", sudo_of("dee"), **sudo)
+    assert {t.source for t in parse_journal(line, CLOCK, USERS)} == {UNPROVEN}
+    assert parse_journal(entry(20_001, 1763884010, "sudo", sudo_of("dee")), CLOCK, USERS) == []
+    opened = OPENED.format(service="sshd", user="dee(uid=20001)", by="(uid=0)")
+    commands = [
+        t
+        for t in parse_journal(
+            entry(0, 1, "sshd", "x") + entry(0, 1763884000, "sshd", opened) + line, CLOCK, USERS
+        )
+        if t.what == "command"
+    ]
+    assert [(t.login, t.source) for t in commands] == [("dee", "journal")]
+    other = entry(20_002, 1763884000, "sshd", opened) + line
+    assert {t.source for t in parse_journal(other, CLOCK, USERS)} == {UNPROVEN}
+
+
+def test_of_an_account_with_two_names_the_first_is_what_sudo_writes() -> None:
+    log = entry(1001, 1763884010, "sudo", sudo_of("ana"))
+    traces = parse_traces(answer(now="1763885000 +0000", names="1001 ana\n1001 backup\n", journal=log))
+    assert [trace.login for trace in traces.traces] == ["ana"]
+
+
+def test_a_look_of_our_own_is_nobody() -> None:
+    opened = OPENED.format(service="sshd", user="root(uid=0)", by="(uid=0)")
+    log = (
+        entry(0, 1763884000.1, "sshd", "Accepted publickey for root from 192.0.2.1 port 1 ssh2: X")
+        + entry(0, 1763884000.2, "sshd", opened)
+        + entry(0, 1763884003.2, "sshd", "pam_unix(sshd:session): session closed for user root")
+        + entry(0, 1763884100.1, "sshd", "Accepted publickey for root from 192.0.2.9 port 1 ssh2: X", pid=2)
+        + entry(0, 1763884100.2, "sshd", opened, pid=2)
     )
     traces = parse_traces(answer(now="1763885000 +0000", self="root 192.0.2.1 5 192.0.2.2 22", journal=log))
     assert [t.origin for t in traces.traces] == ["192.0.2.9"]
@@ -211,6 +269,26 @@ def test_an_answer_that_is_none_says_nobody(reply: Reply) -> None:
 @settings(max_examples=200)
 def test_no_log_breaks_its_parser(text: str, source: str) -> None:
     for trace in PARSERS[source](text, CLOCK):
+        assert trace.text.isprintable()
+
+
+FIELDS = (
+    st.none()
+    | st.text(max_size=40)
+    | st.integers()
+    | st.lists(st.integers(0, 255) | st.text(max_size=3), max_size=20)
+)
+
+
+@given(
+    st.lists(st.sampled_from(["_UID", "_EXE", "_PID", "MESSAGE", "__REALTIME_TIMESTAMP"]), unique=True),
+    st.data(),
+)
+@settings(max_examples=100)
+def test_no_entry_of_a_journal_breaks_its_parser(changed: list[str], drawn: st.DataObject) -> None:
+    more = {name: drawn.draw(FIELDS) for name in changed}
+    log = entry(1001, 1763884010, "sudo", sudo_of("ana"), **more)  # type: ignore[arg-type]
+    for trace in parse_journal(log + drawn.draw(st.text(max_size=40)), CLOCK, USERS):
         assert trace.text.isprintable()
 
 

@@ -47,6 +47,7 @@ PAIRS = [
     *((text, f"diff-{name}") for name in ("removed", "added", "live", "head") for text in TEXTS),
     *(("ink", f"diff-{name}-word") for name in ("removed", "added", "live", "head")),
     ("paper", "ink"),
+    ("paper", "ink-2"),
 ]
 
 

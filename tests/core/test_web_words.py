@@ -54,16 +54,11 @@ def test_a_duration_has_at_most_two_units(seconds: float, said: str) -> None:
     assert times.duration(seconds) == said
 
 
-def test_nobody_can_tell_the_rest_before_the_first_is_done() -> None:
-    assert times.remaining(0, 10, 5) is None
-    assert times.remaining(10, 10, 5) is None
-    assert times.remaining(5, 10, 20) == 20
-
-
 def test_counts_have_their_denominator() -> None:
     assert sentences.share(37, 412, "host") == "37 of 412 hosts"
     assert sentences.share(1, 1, "host") == "1 of 1 host"
     assert sentences.plural(1204, "finding") == "1,204 findings"
+    assert [sentences.plural(2, noun) for noun in ("policy", "day")] == ["2 policies", "2 days"]
 
 
 def test_a_percentage_is_full_only_when_it_is() -> None:

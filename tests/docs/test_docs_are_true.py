@@ -202,3 +202,10 @@ def test_decision_records_are_short_numbered_and_whole() -> None:
             each.name
         )
         assert len(each.text.splitlines()) <= 40, each.name
+
+
+def test_the_readme_has_the_numbers_that_were_measured() -> None:
+    """`python -m benchmarks.told` writes them."""
+    from benchmarks.told import README, numbers, with_numbers
+
+    assert README.read_text() == with_numbers(README.read_text(), numbers())

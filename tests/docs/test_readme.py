@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,9 @@ def test_the_walk_with_curl_folds_the_fix_back_and_proves_it(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.xdist_group("launch")
 @pytest.mark.needs("curl", "ssh-keygen")
-def test_the_steps_for_ones_own_hosts_lead_to_a_first_scan(tmp_path: Path) -> None:
+def test_the_steps_for_ones_own_hosts_lead_to_a_first_scan(
+    running_service: Callable[[], Launched], tmp_path: Path
+) -> None:
     """Two trees behind a real SSH server stand for the hosts; only their addresses differ from the README's."""
     trees = {name: tree(tmp_path, name) for name in ("web-1", "web-2")}
     (trees["web-1"].root / "etc/motd").write_text("Authorised use only\n")
@@ -69,26 +71,26 @@ def test_the_steps_for_ones_own_hosts_lead_to_a_first_scan(tmp_path: Path) -> No
         (host.root / "etc/motd").chmod(0o644)
     folder = tmp_path / "reader"
     folder.mkdir()
-    with service("up", tmp_path, ready="Ctrl-C stops everything") as up:
-        (folder / "var").symlink_to(up.data)
-        shell = Shell(folder, DATA_DIR=str(up.data))
-        try:
-            url = re.search(r"Foldback is at (\S+)/ after", up.said())
-            assert url is not None
-            helpers, start, account, *rest = [*steps("walk")[:1], *steps("real")]
-            shell.follow(helpers)
-            shell.follow(with_url(start, url[1]))
-            token = shell.run('echo "$CY"').strip()
-            public_key = shell.follow(account).strip().splitlines()[-1]
-            assert not (folder / "scanning-key").exists()
-            with served(trees, public_key) as ports:
-                for step in rest:
-                    shell.follow(with_addresses(step, ports))
-            client = api(url[1], token)
-            [found] = client.get("findings/").json()["results"]
-            assert (found["resource"], found["hosts"]["open"]) == ("file:/etc/motd", 1)
-        finally:
-            shell.close()
+    up = running_service()
+    (folder / "var").symlink_to(up.data)
+    shell = Shell(folder, DATA_DIR=str(up.data))
+    try:
+        url = re.search(r"Foldback is at (\S+)/ after", up.said())
+        assert url is not None
+        helpers, start, account, *rest = [*steps("walk")[:1], *steps("real")]
+        shell.follow(helpers)
+        shell.follow(with_url(start, url[1]))
+        token = shell.run('echo "$CY"').strip()
+        public_key = shell.follow(account).strip().splitlines()[-1]
+        assert not (folder / "scanning-key").exists()
+        with served(trees, public_key) as ports:
+            for step in rest:
+                shell.follow(with_addresses(step, ports))
+        client = api(url[1], token)
+        [found] = client.get("findings/").json()["results"]
+        assert (found["resource"], found["hosts"]["open"]) == ("file:/etc/motd", 1)
+    finally:
+        shell.close()
 
 
 def api(url: str, token: str) -> httpx.Client:

@@ -5,9 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
+from config.data_dir import free_port
+from config.engines import remove_home
 from config.supervise import descendants
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -51,6 +55,8 @@ class Launched:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Whoever runs the tests with nohup has it ignored, which children inherit.
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             )
 
     def said(self) -> str:
@@ -85,7 +91,7 @@ class Launched:
     def left(self) -> set[tuple[int, str]]:
         return {each for each in self.seen if identity(each[0]) == each}
 
-    def stop(self, number: signal.Signals, seconds: float = 25) -> int:
+    def stop(self, number: signal.Signals, seconds: float = 60) -> int:
         self.look()
         self.process.send_signal(number)
         return self.process.wait(timeout=seconds)
@@ -100,3 +106,21 @@ class Launched:
             time.sleep(0.1)
         for pid, _ in self.left():
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def running_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Launched]]:
+    """`running_service()` is what `make up` starts: the same for all tests of a run, until one of them ends it."""
+    started: list[Launched] = []
+
+    def running() -> Launched:
+        if not started or started[-1].process.poll() is not None:
+            port = str(free_port())
+            started.append(Launched("up", directory=tmp_path_factory.mktemp("up"), PORT=port))
+            started[-1].wait_for("Ctrl-C stops everything", seconds=240)
+        return started[-1]
+
+    yield running
+    for each in started:
+        each.end()
+        remove_home(each.data)

@@ -17,6 +17,7 @@ GOOD = {
     "FOLDBACK_SEAL_PRIVATE": PRIVATE,
     "FOLDBACK_SEAL_PUBLIC": seal_public_of(PRIVATE),
     "FOLDBACK_HMAC_KEY": new_secret("FOLDBACK_HMAC_KEY"),
+    "EMAIL_URL": "smtp://mail.example.org",
 }
 
 

@@ -1,12 +1,13 @@
 """The launcher: starts everything, restarts what is killed, and leaves nothing behind however it ends."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -49,13 +50,12 @@ def database_answers(url: str) -> bool:
 
 
 def test_up_serves_restarts_what_is_killed_and_leaves_nothing_on_ctrl_c(
-    started: list[Launched], tmp_path: Path
+    running_service: Callable[[], Launched],
 ) -> None:
-    port = free_port()
-    service = Launched("up", directory=tmp_path, PORT=str(port))
-    started.append(service)
-    service.wait_for("Foldback is at", seconds=120)
-    ready = f"http://127.0.0.1:{port}/readyz"
+    service = running_service()
+    url = re.search(r"Foldback is at (http://localhost:(\d+))/", service.said())
+    assert url is not None
+    port, ready = int(url[2]), f"http://127.0.0.1:{url[2]}/readyz"
     assert answers(ready)
     assert " ready." in (service.data / "log" / "worker.log").read_text()
 
@@ -181,6 +181,15 @@ def test_given_servers_are_used_and_no_engine_is_started(started: list[Launched]
         directory=tmp_path, DATABASE_URL="postgresql://me@db.test/x", REDIS_URL="redis://cache.test/0",
     )  # fmt: skip
     assert done.stdout.split() == ["postgresql://me@db.test/x", "redis://cache.test/0"]
+
+
+def test_what_it_starts_keeps_its_byte_code_whatever_the_shell_says(tmp_path: Path) -> None:
+    servers = {"DATABASE_URL": "postgresql://me@db.test/x", "REDIS_URL": "redis://cache.test/0"}
+    code = "import sys; print(sys.dont_write_bytecode)"
+    said = run(
+        "exec", "--", sys.executable, "-c", code, directory=tmp_path, PYTHONDONTWRITEBYTECODE="1", **servers
+    )
+    assert said.stdout == "False\n"
 
 
 @pytest.mark.parametrize("status", [0, 3])

@@ -36,6 +36,22 @@ def test_production_starts_when_every_secret_is_set() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "import config.wsgi",
+        "from config.celery import app; app.loader.import_default_modules()",  # workers and beat
+        "import django; django.setup()",  # manage.py
+    ],
+)
+def test_garbage_is_collected_again_once_the_code_is_loaded(loading: str) -> None:
+    environment = {**COMPLETE, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = start(
+        environment, "-c", f"{loading}; import gc; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    assert done.stdout == "True True\n", done.stderr
+
+
 @pytest.mark.parametrize("name", ["FOLDBACK_SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
 @pytest.mark.parametrize("how", ["unset", "empty"])
 def test_production_refuses_to_start_without_it_and_says_which(name: str, how: str) -> None:
@@ -97,3 +113,11 @@ def test_what_make_exports_without_a_value_counts_as_unset() -> None:
     show = "from config import settings as s; print(s.DATA_DIR, s.DEFINITION_PATH)"
     done = start({**COMPLETE, "DATA_DIR": "", "DEFINITION_PATH": ""}, "-c", show)
     assert done.stdout.split() == [str(CHECKOUT / "var"), str(CHECKOUT / "var/definition.git")]
+
+
+def test_a_mail_server_that_can_not_be_read_is_named_and_its_password_is_not() -> None:
+    done = start(COMPLETE | {"EMAIL_URL": "ana:hush-hush@mail.example.org:25"})
+    assert done.returncode != 0 and "EMAIL_URL is smtp+tls://" in done.stderr and "hush" not in done.stderr
+    told = "from config import settings as s; print(s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_USE_TLS)"
+    done = start(COMPLETE | {"EMAIL_URL": "smtp+tls://ana:x@mail.example.org:587"}, "-c", told)
+    assert done.stdout.split() == ["mail.example.org", "587", "True"], done.stderr

@@ -49,6 +49,9 @@ echo '%sudo ALL=(ALL:ALL) NOPASSWD: ALL' >etc/sudoers.d/people
 chmod 0440 etc/sudoers.d/people
 inside systemctl --quiet disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
 inside systemctl --quiet mask console-getty.service
+# Somebody's manager of services starts with the first login. By default it ends ten seconds after the last one.
+mkdir -p etc/systemd/logind.conf.d
+printf '[Login]\nUserStopDelaySec=infinity\n' >etc/systemd/logind.conf.d/people.conf
 echo '# /etc/fstab: static file system information.' >etc/fstab
 dpkg-deb --raw-extract srv/packages/hello_*.deb hello-newer
 sed -i 's/^Version: .*/Version: {NEWER_HELLO}/' hello-newer/DEBIAN/control

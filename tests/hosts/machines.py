@@ -111,6 +111,7 @@ class Yard:
                 machine.process.kill()
                 machine.process.wait()
             self.slot.clear_groups(machine.place)
+            self.slot.clear_interface(machine.place)
             machine.room.rmdir()
             self.machines.remove(machine)
 

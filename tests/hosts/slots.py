@@ -61,6 +61,10 @@ class Slot:
     def clear_groups(self, place: int) -> None:
         _remove_groups(self.folder, f"foldback-{self.machine(place)}")
 
+    def clear_interface(self, place: int) -> None:
+        """The host's network ends with it, but not before its kernel has given up what it still has to send."""
+        subprocess.run(["ip", "link", "delete", f"ve-{self.machine(place)}"], capture_output=True)
+
     def close(self) -> None:
         _clear(self.number)
         os.close(self._lock)

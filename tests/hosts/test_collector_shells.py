@@ -3,14 +3,18 @@
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deployments.collector.protocol import Collection, Limits, Question
-from deployments.collector.wire import Ask, program_input, split_answer
+from deployments.collector.question import Recalled
+from deployments.collector.quick import Quick, QuickLook, Sections, first_asks, surveys_of
+from deployments.collector.wire import Ask, SumQuestion, program_input, section_sum, split_answer
 from deployments.core.states import ABSENT, Present, Unknown
+from deployments.kinds import path_trees
 from tests.fake_host import FakeHost
 from tests.hosts.userlands import (
     GNU_PATH,
@@ -407,3 +411,112 @@ def test_a_thousand_files_take_few_processes(tree: Path, tmp_path: Path) -> None
     found = counting.look(Question.of([f"file:/etc/{number}" for number in range(1000)]))
     assert not found.unknown()
     assert len(log.read_text().split()) < 40
+
+
+def test_a_digest_of_a_section_is_that_of_what_would_have_been_answered(
+    userland: Userland, tree: Path
+) -> None:
+    (tree / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nana:x:4242:7::/:/bin/sh\n")
+    for name in AWKWARD:
+        (tree / "etc" / name).write_text(name)
+    os.utime(tree / "etc/plain", (1, 1))
+    question = Question.of(
+        [f"file:/etc/{name}" for name in (*AWKWARD, "none")], ["/etc"], watched={"package"}
+    )
+    asks = first_asks([survey.asks() for survey in surveys_of(question, Limits())])
+    assert set(asks) == {"about", "paths", "packages"}
+    at = userland.at(tree)
+    told = at.run(SumQuestion(list(asks.values())).program_input(NONCE))
+    assert told.stderr == b""
+    sums = split_answer(told.stdout, NONCE, len(asks))
+    assert sums.failure is None
+    for (name, part), reply in zip(asks.items(), sums.replies, strict=True):
+        whole = split_answer(at.run(program_input(NONCE, part)).stdout, NONCE, len(part))
+        assert reply.body.decode() == section_sum(whole.replies), name
+
+
+def test_a_quick_look_finds_what_was_edited_since(userland: Userland, tree: Path) -> None:
+    folder = tree / "srv"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"f{number}").write_text("as it was")
+    question = Question.of(["file:/etc/motd"], ["/srv"])
+    at = userland.at(tree)
+    time.sleep(2.2)  # so that the times can be relied on
+    before = at.look(question)
+    assert before.memory is not None
+    sections = Sections.of(question)
+
+    def moved() -> frozenset[str]:
+        quick = QuickLook(Quick(sections, before.memory.sums), nonce=NONCE)  # type: ignore[union-attr]
+        quick.receive(at.run(quick.send()).stdout)
+        return quick.moved
+
+    assert moved() == frozenset()
+    stamp = (folder / "f7").stat()
+    (folder / "f7").write_text("as it is.")
+    os.utime(folder / "f7", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # the change time can't be set back
+    assert moved() == {"paths"}
+    recalled = Recalled(before.memory, before.states)
+    after = at.look(question, recalled=recalled, moved_sections=frozenset({"paths"}))
+    assert after.states == at.look(question).states != before.states
+
+
+@pytest.fixture
+def large_tree(tree: Path) -> Path:
+    for number in range(40):
+        (tree / "srv" / f"d{number}").mkdir(parents=True)
+    for number in range(400):
+        (tree / "srv" / f"d{number % 40}" / f"f{number}").write_text(f"content {number % 7}")
+    for name in (*AWKWARD, *WITH_NEWLINES):
+        (tree / "srv" / name).write_text(name)
+    (tree / "srv/too-large").write_bytes(b"x" * 5000)
+    (tree / "srv/link").symlink_to("f1")
+    os.mkfifo(tree / "srv/pipe")
+    (tree / "srv/d3/tool").write_text("#!/bin/sh")
+    (tree / "srv/d3/tool").chmod(0o755)
+    return tree
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_large_tree_is_seen_at_once_as_it_is_seen_file_by_file(
+    userland: Userland, large_tree: Path, monkeypatch: pytest.MonkeyPatch, denied: bool
+) -> None:
+    at = userland.at(large_tree)
+    if denied:
+        at = as_ordinary_user(at)
+        (large_tree / "srv/d1/f1").chmod(0)
+    question = Question.of(["file:/srv/d2/f2", "file:/srv/none"], ["/srv"])
+    options = {"wanted": everything, "limits": Limits(hash_file_bytes=4000)}
+    at_once = at.look(question, **options)
+    monkeypatch.setattr(path_trees, "LARGE", 10**9)
+    one_by_one = at.look(question, **options)
+    assert at_once.states == one_by_one.states
+    assert at_once.contents == one_by_one.contents
+    assert at_once.listed == one_by_one.listed
+    assert set(at_once.problems) == set(one_by_one.problems)
+    assert isinstance(at_once.states["file:/srv/too-large"], Unknown)
+    if denied:
+        assert at_once.states["file:/srv/d1/f1"] == Unknown("denied")
+
+
+def test_what_changes_while_a_large_tree_is_read_is_unknown_and_nothing_else(large_tree: Path) -> None:
+    """The host is made to change a file after it was read: between two rounds nothing can."""
+    host = FakeHost.of_tree(large_tree)
+
+    class Restless(FakeHost):
+        def _tree_hash(self, most: bytes, top: bytes) -> bytes:
+            told = super()._tree_hash(most, top)
+            self.nodes[b"/srv/d2/f2"] = replace(
+                self.nodes[b"/srv/d2/f2"], content=b"new", mtime="9.0", ctime="9.0"
+            )
+            return told
+
+    restless = Restless(host.nodes, rooted=True)
+    running = Collection(Question.of([], ["/srv"]), nonce=NONCE, hmac_key=KEY)
+    while (program := running.send()) is not None:
+        running.receive(restless.answer(program))
+    found = running.result()
+    unknown = {name for name, state in found.states.items() if isinstance(state, Unknown)}
+    assert unknown == {"file:/srv/d2/f2"}
+    assert found.memory is not None and "paths" not in found.memory.sums

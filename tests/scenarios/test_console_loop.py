@@ -67,7 +67,7 @@ def test_a_manual_edit_becomes_a_reviewed_commit_through_the_console(
         ben.approve("Seen on the graphs, too.")
 
         # Her page follows by itself: committed, looked at again, proven.
-        expect(ana.step).to_have_text("proven", timeout=60_000)
+        expect(ana.step).to_have_text("proven", timeout=150_000)
         _assert_the_commit_is_right(shop, before)
         expect(ana.page.locator(".decided")).to_contain_text("Ben approved it")
 

@@ -67,7 +67,10 @@ def test_an_account_that_can_only_answer_questions_finds_all_but_what_it_may_not
     break_things(fleet.machines)
     after = look(ana)["counts"]["resources"]
     assert after["unknown"] >= before["unknown"]
-    fold_all_back(ana, ben, findings_by_fix(ana, [fix for fix in FIXES if not fix.shut]))
+    found = findings_by_fix(ana, [fix for fix in FIXES if not fix.shut])
+    # How each of them is folded back is tried above; here what matters is that this account proves each kind.
+    kinds = {fix.resource.partition(":")[0]: fix for fix in found}
+    fold_all_back(ana, ben, {fix: found[fix] for fix in kinds.values()})
 
 
 def begin(stack: Stack) -> tuple[httpx.Client, httpx.Client, httpx.Client]:
@@ -84,13 +87,13 @@ def begin(stack: Stack) -> tuple[httpx.Client, httpx.Client, httpx.Client]:
     return ana, ben, cy
 
 
-def adopt(ana: httpx.Client, ben: httpx.Client) -> dict[str, Any]:
+def adopt(ana: httpx.Client, ben: httpx.Client, *, hosts: int = len(HOSTS)) -> dict[str, Any]:
     """Ana has the definition written from what is live; Ben reads it, and merges it."""
     begun = ana.post("/definition/adopt/", json={"hosts": "*"})
     assert begun.status_code == 202, begun.text
     url = f"/definition/adopt/{begun.json()['reference']}/"
     planned = wait_until(lambda: in_state(ana, url, "planned"), what="the plan")
-    assert planned["hosts"]["seen"] == planned["hosts"]["render_to_live"] == len(HOSTS)
+    assert planned["hosts"]["seen"] == planned["hosts"]["render_to_live"] == hosts
     ok(ana.post(f"{url}commit/", json={"reason": "What we have, as it is.", "digest": planned["digest"]}))
     proposed = wait_until(
         lambda: (now := in_state(ana, url, "proposed")) and now["commit"] and now, what="the branch"
@@ -161,9 +164,15 @@ def check_person(ana: httpx.Client, finding: str, fix: Fix) -> None:
 
 
 def fold_all_back(ana: httpx.Client, ben: httpx.Client, found: Mapping[Fix, str]) -> None:
-    """Every finding, until each is proven."""
+    """Ana proposes what belongs in one place as one decision, Ben approves it; until each finding is proven."""
+    places: dict[str, list[str]] = {}
     for fix, reference in found.items():
-        fold_back(ana, ben, reference, fix)
+        places.setdefault(place_of(ana, reference, fix), []).append(reference)
+    for layer, findings in places.items():
+        body = {"kind": "fold-back", "findings": findings, "layer": layer, "reason": "It was right."}
+        decision = ok(ana.post("/decisions/", json=body))
+        approval = {"verdict": "approve", "digest": decision["change"]["digest"]}
+        ok(ben.post(f"/changes/{decision['change']['reference']}/approvals/", json=approval))
     wait_until(
         lambda: all(state(ana, reference) in ("committed", "proven") for reference in found.values()),
         seconds=180,
@@ -173,22 +182,13 @@ def fold_all_back(ana: httpx.Client, ben: httpx.Client, found: Mapping[Fix, str]
     assert {fix.resource: name for fix in found if (name := state(ana, found[fix])) != "proven"} == {}
 
 
-def fold_back(ana: httpx.Client, ben: httpx.Client, finding: str, fix: Fix) -> None:
-    """Ana proposes a place: for several hosts the one that is advised, for a single one its own layer. Ben approves."""
+def place_of(ana: httpx.Client, finding: str, fix: Fix) -> str:
+    """For several hosts the layer that is advised, for a single one its own."""
     ways = ok(ana.get(f"/findings/{finding}/placements/"))["placements"]
-    safe = [way for way in ways if way["safe"]]
+    safe = [str(way["layer"]) for way in ways if way["safe"]]
     assert safe, (finding, ways)
-    if len(fix.hosts) == 1:
-        safe = [way for way in safe if way["layer"] == f"hosts/{fix.hosts[0]}"] or safe
-    body = {
-        "kind": "fold-back",
-        "findings": [finding],
-        "layer": safe[0]["layer"],
-        "reason": "It was right.",
-    }
-    decision = ok(ana.post("/decisions/", json=body))
-    approval = {"verdict": "approve", "digest": decision["change"]["digest"]}
-    ok(ben.post(f"/changes/{decision['change']['reference']}/approvals/", json=approval))
+    own = f"hosts/{fix.hosts[0]}"
+    return own if len(fix.hosts) == 1 and own in safe else safe[0]
 
 
 def state(client: httpx.Client, finding: str) -> str:

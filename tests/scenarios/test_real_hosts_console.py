@@ -96,7 +96,7 @@ def adopt(ana: Console, ben: Console) -> None:
     expect(ana.page.locator("#selector-preview")).to_contain_text("3 of 3")
     ana.page.get_by_role("button", name="Look at the hosts").click()
     expect(ana.page.locator(".progress")).to_contain_text("of 3 hosts")
-    expect(ana.sentence).to_contain_text("3 of 3 hosts would be as they are live", timeout=60_000)
+    expect(ana.sentence).to_contain_text("3 of 3 hosts would be as they are live", timeout=150_000)
     for layer in ("base", "roles/db", "roles/web"):
         expect(ana.page.locator("details.fold summary").get_by_text(layer, exact=True)).to_be_visible()
     ana.page.get_by_placeholder("Why, for whoever reads the history").fill("What we have, as it is.")
@@ -182,4 +182,4 @@ def fold_back(ana: Console, ben: Console, title: str, *, layer: str) -> None:
     expect(ana.page.locator(".decision-bar")).to_contain_text("You can’t approve it")
     ben.go(finding)
     ben.approve()
-    expect(ana.step).to_have_text("proven", timeout=60_000)
+    expect(ana.step).to_have_text("proven", timeout=150_000)

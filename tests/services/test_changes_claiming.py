@@ -7,8 +7,9 @@ import pytest
 
 from changemgmt.models import Change
 from changemgmt.services.approvals import approve_change
-from changemgmt.services.changes import claim_change, update_change
+from changemgmt.services.editing import update_change
 from changemgmt.services.proposals import complete_change
+from changemgmt.services.transfers import claim_change
 from common import clock
 from common.core.errors import Conflict, Invalid, NotPermitted, PreconditionFailed
 from common.models import LedgerEntry, OutboxEvent
@@ -29,7 +30,8 @@ def test_a_change_that_a_sponsor_stands_in_for_is_claimed_in_one_call() -> None:
     assert claimed.requested_by == person("ben")
     assert claimed.version == change.version + 1
     entry = LedgerEntry.objects.get(subject_id=change.pk, action="change.claimed")
-    assert entry.data == {"from": {"owner": str(person("ben").pk), "owner_source": "sponsor"}}
+    assert entry.data["from"] == {"owner": str(person("ben").pk), "owner_source": "sponsor"}
+    assert entry.data["to"] == {"owner": str(person("ana").pk), "owner_source": "claimant"}
     assert OutboxEvent.objects.filter(subject_id=change.pk, type="change.claimed").exists()
 
 

@@ -1,12 +1,14 @@
 """Recording what was done, and whose it is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from changemgmt.models import Change
 from changemgmt.services.changes import log_change
+from changemgmt.services.incidents import open_incident
 from common import clock
 from common.core.actor import SYSTEM
 from common.core.errors import Invalid, NotPermitted
@@ -26,7 +28,7 @@ def test_a_title_is_enough_to_log_a_change() -> None:
     assert created
     assert change.reference == f"CHG-{change.number}"
     assert change.number >= 1001
-    assert (change.kind, change.state, change.digest) == ("emergency", "logged", "")
+    assert (change.kind, change.state, len(change.digest)) == ("emergency", "logged", 64)
     assert abs(change.happened_at - change.created_at) < timedelta(seconds=5)
 
 
@@ -154,7 +156,7 @@ def test_the_database_refuses_a_change_without_an_owner() -> None:
         ("kind = 'decision', digest = ''", "change_decision_has_a_digest"),
         ("digest = 'abc'", "change_decision_has_a_digest"),
         ("kind = 'decision', digest = repeat('a', 64)", "change_decision_is_not_a_record"),
-        ("state = 'approved'", "only"),
+        ("state = 'approved'", "as many approvals"),
     ],
 )
 def test_the_database_refuses_a_change_that_can_not_be(assignment: str, constraint: str) -> None:
@@ -211,3 +213,20 @@ def test_two_clients_may_use_the_same_external_id() -> None:
 
 def test_changes_without_external_ids_do_not_meet() -> None:
     assert logged("ana").pk != logged("ana").pk
+
+
+def test_names_match_an_incident_s_scope_whatever_their_case() -> None:
+    host("web-1")
+    incident, _ = open_incident(actor=acting("ana"), title="checkout is down", hosts=["WEB-1", "LB-9"])
+    for name in ("web-1", "Web-1", "lb-9", "LB-9"):
+        assert logged("ana", hosts=[name]).incident == incident, name
+    assert logged("ana", hosts=["lb-9", "lb-8"]).incident is None
+
+
+def test_filing_takes_four_statements_however_much_is_said(django_assert_num_queries: Any) -> None:
+    """Who files waits for each: hosts, policies and incidents; the change; its history; and who records it."""
+    actor = acting("ana")
+    incident, _ = open_incident(actor=actor, title="checkout is down", hosts=["web-1", "web-2"])
+    with django_assert_num_queries(4):
+        change, _ = log_change(actor=actor, title="restarted nginx", hosts=["web-1", "web-2"])
+    assert change.incident_id == incident.pk

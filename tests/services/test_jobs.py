@@ -206,6 +206,20 @@ def away(**_: object) -> None:
     raise error
 
 
+def test_a_batch_that_gets_somewhere_is_never_set_aside_however_often_its_worker_dies() -> None:
+    batch = batches(job([list(range(20))]))[0]
+    for _ in range(3 * MAX_ATTEMPTS):
+        held = claim(batch)
+        with fenced_write(held):
+            count_items(claim=held, done=1)
+        lease_runs_out(batch)
+    for _ in range(MAX_ATTEMPTS - 1):  # one of these is the attempt that got somewhere last
+        assert claim_batch(batch_id=batch.pk) is not None
+        lease_runs_out(batch)
+    assert claim_batch(batch_id=batch.pk) is None
+    assert "died five times" in fresh(batch).error
+
+
 def test_what_a_handler_refuses_in_words_is_set_aside_at_once(settings: Any) -> None:
     settings.JOB_HANDLERS = {"scan": "tests.services.test_jobs.refuse"}
     made = job([[1]])

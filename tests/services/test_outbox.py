@@ -1,13 +1,15 @@
 """Events: written with what happened, heard at least once, taken effect exactly once."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from common import clock
 from common.models import EventDelivery, OutboxEvent, Person
-from common.services.deliveries import MAX_ATTEMPTS, deliver_event
+from common.services.deliveries import MAX_ATTEMPTS, deliver_event, take_turn
 from common.services.outbox import emit_event
 from tests.factories import person
 
@@ -116,3 +118,44 @@ def test_the_database_keeps_one_delivery_for_each_event_and_consumer() -> None:
     event = emit_event(type="tea.ready", subject=person("ana"))
     with pytest.raises(IntegrityError, match="delivery_once"), transaction.atomic():
         EventDelivery.objects.create(event=event, consumer=HEARS)
+
+
+def test_one_turn_delivers_what_else_is_due_the_oldest_first() -> None:
+    ana = person("ana")
+    first, second, third = (
+        deliveries(emit_event(type="tea.ready", subject=ana, data={"cups": n}))[0] for n in range(3)
+    )
+    EventDelivery.objects.filter(pk=second.pk).update(not_before=clock.now() + timedelta(minutes=1))
+    assert take_turn(delivery_id=third.pk) == 2
+    assert [data["cups"] for _, _, data in HEARD] == [2, 0]
+    assert list(EventDelivery.objects.filter(done_at=None)) == [second]
+    assert take_turn(delivery_id=first.pk) == 0
+
+
+def test_a_turn_ends_while_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch waits for its own."""
+    monkeypatch.setattr("common.services.deliveries.TURN_SECONDS", 0.0)
+    sent = [deliveries(emit_event(type="tea.ready", subject=person("ana")))[0] for _ in range(3)]
+    assert take_turn(delivery_id=sent[0].pk) == 1
+    assert EventDelivery.objects.filter(done_at=None).count() == 2
+
+
+def test_what_breaks_is_not_tried_again_in_the_same_turn() -> None:
+    broken, _ = deliveries(emit_event(type="kettle.broken", subject=person("ana")))
+    assert take_turn(delivery_id=broken.pk) == 1
+    broken.refresh_from_db()
+    assert broken.attempts == 1
+
+
+def test_batches_and_events_wait_in_queues_of_their_own() -> None:
+    """Bound alike, each would get what is sent to the other."""
+    from config.celery import app
+
+    queues = app.amqp.queues
+    assert {name: (one.exchange.name, one.routing_key) for name, one in queues.items()} == {
+        "celery": ("celery", "celery"),
+        "batches": ("batches", "batches"),
+    }
+    router = app.amqp.router
+    assert router.route({}, "common.run_batch")["queue"].name == "batches"
+    assert router.route({}, "common.deliver_event")["queue"].name == "celery"

@@ -18,6 +18,7 @@ from common.services.people import (
     deactivate_person,
     find_token,
     note_token_use,
+    reactivate_person,
     revoke_token,
     use_login_link,
 )
@@ -285,3 +286,30 @@ def test_a_person_who_left_can_not_sign_in_and_their_tokens_and_links_open_nothi
     assert use_login_link(secret=secret) is None
     with pytest.raises(NotPermitted):
         deactivate_person(actor=acting("ben"), person=person("dee"))
+
+
+def test_the_last_active_admin_can_not_be_let_go() -> None:
+    cy = person("cy")
+    with pytest.raises(Conflict, match="only active admin"):
+        deactivate_person(actor=acting("cy"), person=cy)
+    second = person("eve", "admin")
+    deactivate_person(actor=acting("cy"), person=second)
+    with pytest.raises(Conflict, match="only active admin"):
+        deactivate_person(actor=SYSTEM, person=cy)
+    reactivate_person(actor=acting("cy"), person=second)
+    deactivate_person(actor=acting("eve"), person=cy)
+    assert not Person.objects.get(pk=cy.pk).is_active
+
+
+def test_who_is_back_signs_in_again_without_the_tokens_of_before() -> None:
+    ana = person("ana")
+    _, text = token("ana")
+    with pytest.raises(Conflict, match="active already"):
+        reactivate_person(actor=acting("cy"), person=ana)
+    deactivate_person(actor=acting("cy"), person=ana)
+    with pytest.raises(NotPermitted):
+        reactivate_person(actor=acting("ben"), person=ana)
+    reactivate_person(actor=acting("cy"), person=ana)
+    assert use_login_link(secret=create_login_link(actor=SYSTEM, person=ana)) == ana
+    assert find_token(text=text) is None
+    assert LedgerEntry.objects.filter(subject_id=ana.pk, action="person.reactivated").count() == 1

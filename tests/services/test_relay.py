@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,24 @@ def later(seconds: float) -> Any:
 def test_deliveries_and_batches_are_announced_by_id(announced: Callable[[], Published]) -> None:
     batch = job([[1]]).batches.get()
     delivery = emit_event(type="tea.ready", subject=person("ana")).deliveries.get()
-    assert announced() == [("common.deliver_event", delivery.pk), ("common.run_batch", batch.pk)]
+    assert announced() == [("common.run_batch", batch.pk), ("common.deliver_event", delivery.pk)]
+
+
+def test_a_backlog_that_takes_longer_than_half_a_lease_is_announced_once_a_round(settings: Any) -> None:
+    """With a lease of no time at all, whatever was announced is due again at once."""
+    settings.LEASE_SECONDS = 0
+    for _ in range(3):
+        emit_event(type="tea.ready", subject=person("ana"))
+    job([[1], [2]])
+    published: Published = []
+
+    def publish(task: str, row_id: UUID) -> None:
+        published.append((task, row_id))
+        assert len(published) <= 5, "the round has no end"
+
+    assert announce_pending(publish=publish) == 5
+    assert len(set(published)) == 5
+    assert [task for task, _ in published[:2]] == ["common.run_batch"] * 2
 
 
 def test_nothing_is_announced_twice_within_half_a_lease(announced: Callable[[], Published]) -> None:
@@ -62,6 +80,29 @@ def test_what_is_still_pending_after_half_a_lease_is_announced_again(
     first = announced()
     with later(16):
         assert announced() == first
+
+
+def test_a_backlog_of_deliveries_is_announced_ever_more_rarely(announced: Callable[[], Published]) -> None:
+    """After half a lease, then only when it has waited as long again; a worker that is behind is not told more and more often."""
+    emit_event(type="tea.ready", subject=person("ana"))
+    assert len(announced()) == 1
+    told = []
+    for seconds in range(1, 601):
+        with later(seconds):
+            if announced():
+                told.append(seconds)
+    assert told[0] in (15, 16) and 4 <= len(told) <= 8, told
+    assert all(after >= 1.8 * before for before, after in pairwise(told)), told  # the clock runs on besides
+
+
+def test_a_delivery_that_has_waited_for_hours_is_announced_again_within_minutes(
+    announced: Callable[[], Published],
+) -> None:
+    emit_event(type="tea.ready", subject=person("ana"))
+    assert len(announced()) == 1
+    EventDelivery.objects.update(created_at=clock.now() - timedelta(hours=5))
+    with later(301):
+        assert len(announced()) == 1
 
 
 def test_a_batch_under_a_lease_is_left_alone_until_the_lease_runs_out(

@@ -326,6 +326,15 @@ def test_bytes_that_are_no_output_are_bounded_too(fleet: Fleet) -> None:
     run(main())
 
 
+def test_bytes_before_the_sign_in_are_bounded_too_and_are_no_dropped_connection(fleet: Fleet) -> None:
+    async def main() -> None:
+        async with fleet.serve() as server:
+            failure = await failing(fleet.transport(server, "h1", wire_bytes=100 - 4 * 1024 * 1024))
+            assert failure.code == failure.cause == "over limit"
+
+    run(main())
+
+
 def test_what_had_arrived_comes_with_the_failure(fleet: Fleet) -> None:
     async def main() -> None:
         async with fleet.serve(h1="drop") as server:
@@ -392,5 +401,67 @@ def test_a_client_that_leaves_has_its_program_killed(fleet: Fleet) -> None:
             )
             process = int(failure.output)
             assert await asyncio.to_thread(has_ended, process)
+
+    run(main())
+
+
+def test_connections_share_options_and_no_state_of_a_key() -> None:
+    """Which signature a server takes is kept with the key pair: two servers at once may take different ones."""
+    credential = Credential(key=asyncssh.generate_private_key("ssh-rsa"))
+    first, second = credential.options("scan"), credential.options("scan")
+    assert first is not second
+    assert first.client_keys is not None and second.client_keys is not None
+    first.client_keys[0].set_sig_algorithm(b"rsa-sha2-256")
+    second.client_keys[0].set_sig_algorithm(b"rsa-sha2-512")
+    assert first.client_keys[0].sig_algorithm == b"rsa-sha2-256"
+
+
+def test_whom_to_trust_is_no_part_of_what_is_shared() -> None:
+    assert Credential(password="x").options("scan").known_hosts == ([], [], [])
+
+
+def test_the_cheapest_cipher_is_asked_for_first_and_none_is_left_out() -> None:
+    ours = Credential(password="x").options("scan").encryption_algs
+    asyncsshs = asyncssh.SSHClientConnectionOptions(config=[]).encryption_algs
+    assert list(ours[:2]) == [b"aes256-gcm@openssh.com", b"aes128-gcm@openssh.com"]
+    assert set(ours) == set(asyncsshs)
+
+
+def test_an_address_needs_no_resolver(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async def none(*asked: object, **more: object) -> list[object]:
+            raise OSError("asked a resolver")
+
+        async with fleet.serve() as server:
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", none, raising=False)
+            async with fleet.transport(server, "h1").session():
+                pass
+
+    asyncio.run(main())
+
+
+def test_many_small_packets_hold_nobody_up(fleet: Fleet) -> None:
+    """Each costs as much to take apart as a large one; another host is answered meanwhile."""
+
+    class Ignoring(HostileServer):
+        async def _hang(self, host: TreeHost, process: "asyncssh.SSHServerProcess[bytes]") -> None:
+            connection = process.get_extra_info("connection")
+            while not process.is_closing():
+                for _ in range(200):
+                    connection.send_packet(2, asyncssh.packet.String(b"\0" * 10))  # MSG_IGNORE
+                await asyncio.sleep(0)
+
+    async def main() -> None:
+        folder = fleet.hosts[0].root.parent
+        two = Fleet(folder / "more", 2, network="127.0.21")
+        async with Ignoring(two.hosts, two.users, {"h1": "hang"}) as server:
+            flood = asyncio.create_task(failing(two.transport(server, "h1"), timeout=3.0))
+            await asyncio.sleep(0.5)
+            started = time.monotonic()
+            async with two.transport(server, "h2").session() as session:
+                answer = await session.run("sh -s", LIST, max_output=100_000, timeout=10)
+            assert split_answer(answer.stdout, NONCE, 1).replies[0].failure is None
+            assert time.monotonic() - started < 10
+            assert (await flood).code in ("timed out", "over limit")
 
     run(main())

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.db import connections
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -29,6 +30,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS = 20
+TAKEN_OVER = "interrupted by another navigation", "net::ERR_ABORTED"  # as it stood when it was noticed
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+            connections.close_all()  # the database's, of this loop: nobody else can reach them
 
 
 class Console:
@@ -95,9 +98,9 @@ class Console:
         try:
             response = self.page.goto(path)
         except Error as error:
-            if "interrupted by another navigation" not in error.message:
+            if not any(told in error.message for told in TAKEN_OVER):
                 raise
-            # The page that we leave was about to show that its work is done, and asked for itself anew.
+            # The page that we leave was about to show that its work is done, and had asked for itself anew already.
             self.page.wait_for_load_state()
             response = self.page.goto(path)
         assert response is not None and response.status == 200, f"{path}: {response and response.status}"
@@ -143,18 +146,20 @@ class Console:
 
     def wait_for_the_end(self) -> None:
         """A scan's page says what it found when the scan is over, without anybody loading it again."""
-        expect(self.sentence).to_contain_text("looked at", timeout=60_000)
+        expect(self.sentence).to_contain_text("looked at", timeout=150_000)
 
     def open_finding(self, resource: str) -> None:
         self.page.get_by_role("link", name="Drift").first.click()
         self.page.get_by_role("link", name=resource).first.click()
         expect(self.page.get_by_role("heading", name="What changed")).to_be_visible()
+        self.page.wait_for_load_state()  # a key that is pressed before the script is there is nobody's
 
     @property
     def panel(self) -> Locator:
         return self.page.locator("#decision-panel")
 
     def propose_fold_back(self, layer: str, reason: str) -> None:
+        self.page.wait_for_load_state()
         self.page.keyboard.press("f")
         self.panel.get_by_role("radio", name=layer, exact=True).check()
         self.panel.get_by_label("Why it should stay").fill(reason)
@@ -163,7 +168,7 @@ class Console:
 
     def approve(self, comment: str = "") -> None:
         if comment:
-            self.page.get_by_label("Comment").fill(comment)
+            self.page.locator("#id_comment").fill(comment)
         self.page.get_by_role("button", name="Approve").click()
         expect(self.messages).to_contain_text("You approved")
 

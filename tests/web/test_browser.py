@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
+from common.services.jobs import finish_batch
 from drift.models import Finding, Scan
+from drift.services.observations import record_look
 from drift.services.scans import create_scan
-from tests.definitions import GitFleet
+from tests.definitions import GitFleet, deliver_events
 from tests.factories import CAST, acting, person
 from tests.folding import approve, begin, fixed_by_hand, fold
-from tests.web.console import Console, chromium
+from tests.web.console import Console
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium"), pytest.mark.slow]
 
@@ -23,13 +25,6 @@ def fleet(settings: Any, tmp_path: Path, transactional_db: None) -> GitFleet:
     for name in CAST:
         person(name)
     return begin(settings, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's loop runs in this thread
-        yield browser
 
 
 @pytest.fixture
@@ -152,8 +147,53 @@ def test_a_running_scan_is_watched_to_its_end(fleet: GitFleet, ana: Console) -> 
     ana.go(f"/scans/{scan.reference}/")
     expect(ana.page.get_by_text("0 of 1 host", exact=True)).to_be_visible()
     ana.page.get_by_role("button", name="Stop").click()
-    expect(ana.page.locator(".progress")).to_contain_text("cancelled")
+    expect(ana.page.locator(".scan-progress")).to_contain_text("cancelled")
     assert Scan.objects.get(pk=scan.pk).job.state == "cancelled"  # type: ignore[union-attr]
+
+
+def test_the_bars_of_a_running_scan_follow_its_rows_until_it_ends(fleet: GitFleet, ana: Console) -> None:
+    scan, claim = fleet.claim()
+    scan.refresh_from_db()
+    ana.page.set_viewport_size({"width": 390, "height": 844})
+    ana.go(f"/scans/{scan.reference}/")
+    bar = ana.page.locator(".scan-progress")
+    expect(bar).to_contain_text("0 of 3 hosts")
+    refused = fleet.shown("web-1", status="unknown", reason="connection refused")
+    record_look(claim=claim, scan=scan, look=refused, against=fleet.against("web-1"))
+    record_look(claim=claim, scan=scan, look=fleet.shown("web-2"), against=fleet.against("web-2"))
+    expect(bar).to_contain_text("2 of 3 hosts")
+    expect(bar).to_contain_text("not looked at 1")
+    expect(ana.page.locator(".troubles")).to_contain_text("Nothing listens on the SSH port")
+    assert not ana.is_wider_than_its_window()
+    record_look(claim=claim, scan=scan, look=fleet.shown("web-3"), against=fleet.against("web-3"))
+    finish_batch(claim=claim)
+    deliver_events()
+    expect(ana.sentence).to_contain_text("2 of 3 hosts looked at")
+    expect(ana.page.locator("#hosts")).to_contain_text("web-3")
+
+
+@pytest.mark.parametrize("way", ["a link", "the address bar"])
+def test_whoever_leaves_is_not_called_back_by_a_page_that_is_done(
+    way: str, fleet: GitFleet, ana: Console
+) -> None:
+    scan = create_scan(actor=acting("ana"), selector="web-1")
+    scan.refresh_from_db()
+    ana.go(f"/scans/{scan.reference}/")
+    polls: list[Route] = []
+
+    def answer_late(route: Route) -> None:
+        polls.pop().fulfill(status=204, headers={"HX-Refresh": "true"})
+        ana.page.wait_for_timeout(500)  # the page has time to load itself anew
+        route.continue_()
+
+    with ana.page.expect_request(f"**/scans/{scan.reference}/"):
+        ana.page.route(f"**/scans/{scan.reference}/", lambda route: polls.append(route))
+    ana.page.route("**/findings/", answer_late)
+    if way == "a link":
+        ana.page.get_by_role("link", name="Drift").first.click()
+    else:
+        ana.page.goto("/findings/")
+    expect(ana.page.get_by_role("heading", name="Drift", exact=True)).to_be_visible()
 
 
 def test_when_the_session_has_ended_a_panel_leads_to_the_sign_in_page_and_back(

@@ -1,7 +1,6 @@
 """Adopting with a script: the page follows its workers, at both widths and in both themes."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from drift.models import Adoption
 from tests.adopting import KINDS, Trees, adopt, propose
 from tests.definitions import work
 from tests.factories import CAST, person
-from tests.web.console import Console, chromium
+from tests.web.console import Console
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium"), pytest.mark.slow]
 PICTURES = os.environ.get("FOLDBACK_ADOPTION_PICTURES", "")
@@ -23,13 +22,6 @@ def trees(settings: Any, tmp_path: Path, transactional_db: None) -> Trees:
     for name in CAST:
         person(name)
     return Trees(settings, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's loop runs in this thread
-        yield browser
 
 
 def picture(console: Console, name: str) -> None:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 
 from common import clock
 from web.core.diffs import inline_diff, side_by_side
+from web.templatetags.foldback import link_target
 from web.views import gallery
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,8 @@ def test_the_gallery_draws_every_component() -> None:
     page = render_to_string("gallery.html", gallery.samples())
     used = "".join(path.read_text() for path in TEMPLATES)
     for path in (ROOT / "templates/components").iterdir():
-        assert f"components/{path.name}" in used or path.name == "spread.html", path.name
+        tag = {"spread.html": "{% spread_bar ", "outcomes.html": "{% outcome_bar "}.get(path.name)
+        assert (tag or f"components/{path.name}") in used, path.name
     assert "RIGHT-TO-LEFT OVERRIDE" in page and "\u202e" not in page
 
 
@@ -106,3 +108,10 @@ def test_help_and_errors_are_tied_to_their_field() -> None:
 def test_a_bar_shows_even_one_among_thousands() -> None:
     page = draw("{% spread_bar counts %}", counts={"in_sync": 9_999, "conflict": 1})
     assert 'width="0.8%"' in page and "of 10,000 hosts" in page
+
+
+def test_an_address_that_a_change_links_to_can_be_followed_and_nothing_else() -> None:
+    drawn = link_target(["https://t.example/1?a=1&b=<x>", "OPS-1", "javascript:alert(1)"])
+    assert drawn.count("<a ") == 1 and 'rel="noopener noreferrer nofollow"' in drawn
+    assert 'href="https://t.example/1?a=1&amp;b=&lt;x&gt;"' in drawn
+    assert drawn.endswith("OPS-1<br>javascript:alert(1)")

@@ -117,7 +117,7 @@ def test_the_form_is_filled_from_where_one_came() -> None:
 def test_the_list_is_narrowed_by_host_owner_kind_state_time_and_text() -> None:
     old = clock.now() - timedelta(days=40)
     logged("ana", title="alpha", hosts=["web-1"], happened_at=old)
-    logged("ben", title="beta", hosts=["web-2"], kind="normal")
+    logged("ben", title="beta", hosts=["web-2"], kind="standard")
     proposed("ana", title="gamma")
     for query, seen in {
         "": {"alpha", "beta", "gamma"},
@@ -336,5 +336,8 @@ def test_a_record_decides_nothing_and_can_not_be_withdrawn() -> None:
     change = logged("ana")
     mine = window("ana")
     mine.post(url(change, "withdraw/"))
-    assert "decides on no findings" in page(mine, url(change))
+    assert "logged can't withdraw" in page(mine, url(change))
+    refused = mine.post(url(change, "end/"), {"reason": "the vendor answered"})
+    assert refused.status_code == 404
+    assert "decides on no findings" in read(refused) and "the vendor answered" in read(refused)
     assert fragment(mine, "/changes/CHG-999999/", 404).status_code == 404

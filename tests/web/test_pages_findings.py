@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common import clock
+from common.models.job import Job
 from deployments.core.states import ABSENT, Present, Unknown
 from drift.models import Finding
 from drift.queries.findings import finding_variants
@@ -17,6 +18,7 @@ from tests.factories import CAST, acting, host, logged, person
 from tests.folding import approve, begin, carry_out, fixed_by_hand, fold, waive
 from tests.web.site import fragment, further, page, queries, read, window
 from web.queries.finding_diff import diff_view
+from web.queries.finding_progress import progress
 
 pytestmark = pytest.mark.django_db
 EVIL = "<img src=x onerror=alert(1)>"
@@ -301,6 +303,26 @@ def test_after_the_approval_the_page_follows_commit_and_proof(fleet: GitFleet, f
     text = page(window("ana"), url(finding))
     assert "In the definition, and proven on 2 hosts by a scan." in text
     assert "1 other host waits for the next push: web-3" in text
+
+
+def test_a_page_that_was_read_while_the_proof_came_in_asks_once_more(
+    fleet: GitFleet, finding: Finding
+) -> None:
+    decision = fold(finding, layer="roles/web")
+    approve(decision)
+    carry_out()
+    read_before = Finding.objects.get(pk=finding.pk)
+    fleet.read_head()
+    fleet.look()
+    Job.objects.filter(kind="scan").update(state="done")
+    read_after = Finding.objects.get(pk=finding.pk)
+    assert (read_before.state, read_after.state) == ("committed", "proven")
+
+    decision.refresh_from_db()
+    alive = [
+        progress(one, decision, now=clock.now(), actor=acting("ana")) for one in (read_before, read_after)
+    ]
+    assert [one is not None and one.is_alive for one in alive] == [True, False]
 
 
 def test_a_waived_finding_says_until_when(finding: Finding) -> None:

@@ -75,7 +75,7 @@ def test_a_decision_waits_on_the_home_of_those_who_can_approve_it_only(fleet: Gi
         assert ("Waits for your approval" in text) is waits, who
         assert (title in text) is (waits or who == "ana"), who
     assert "You wait for others" in page(window("ana"), "/")
-    assert "1 decision waits for you" in page(window("ben"), "/")
+    assert "1 change waits for you" in page(window("ben"), "/")
 
 
 def test_who_made_the_change_by_hand_is_not_asked_to_approve_it(fleet: GitFleet) -> None:

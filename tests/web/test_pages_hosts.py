@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common import clock
+from drift.models import HostHistory
 from drift.services.observations import record_look
 from inventory.models import Host, HostKey
 from inventory.services.hosts import decommission_host
@@ -51,6 +52,13 @@ def test_old_counts_are_told_as_old_where_a_host_could_not_be_reached(fleet: Git
     assert "connection refused" in text
     one = page(window("dee"), "/hosts/web-1/")
     assert "Could not be looked at lately: connection refused." in one
+
+
+def test_a_host_says_where_it_is_and_through_whom_it_is_reached(fleet: GitFleet) -> None:
+    Host.objects.filter(name="web-1").update(jump_host=Host.objects.get(name="web-2"), site="berlin")
+    text = page(window("dee"), "/hosts/web-1/")
+    assert "web-1 through web-2" in text
+    assert "Site berlin" in text
 
 
 def test_a_selector_narrows_the_table_and_the_count_says_of_how_many(fleet: GitFleet) -> None:
@@ -164,3 +172,25 @@ def test_a_decommissioned_host_is_kept_for_its_history(fleet: GitFleet) -> None:
 def test_an_unknown_host_is_a_page_that_says_so() -> None:
     for name in ("nowhere", "%00", "..", "a%20b"):
         assert "Not here" in page(window("ana"), f"/hosts/{name}/", 404)
+
+
+def test_a_host_tells_what_it_looked_like_at_any_time(fleet: GitFleet) -> None:
+    seen = HostHistory.objects.get(host__name="web-2").seen_at
+    fixed_by_hand(fleet, "web-2")
+    later = HostHistory.objects.filter(host__name="web-2").latest("seen_at").seen_at
+    assert "what it looked like" in page(window("dee"), "/hosts/web-2/")
+    now = page(window("dee"), "/hosts/web-2/state/")
+    then = page(window("dee"), f"/hosts/web-2/state/?as_of={seen.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
+    assert "Nobody has looked since." in now and "Nobody has looked since." not in then
+    assert now.partition("Resource State")[2] != then.partition("Resource State")[2]
+    between = page(
+        window("dee"),
+        f"/hosts/web-2/state/?as_of={(later - timedelta(microseconds=1)).isoformat().replace('+00:00', 'Z')}",
+    )
+    assert "Nobody looked between then and" in between
+    early = page(window("dee"), "/hosts/web-2/state/?as_of=2001-01-01T00:00")
+    assert "the first look that is kept" in early
+    assert "no time that has been" in page(window("dee"), "/hosts/web-2/state/?as_of=soon")
+    assert "None." in page(window("dee"), "/hosts/web-2/state/?q=nothing-like-it")
+    host("db-1")
+    assert "Never looked at." in page(window("dee"), "/hosts/db-1/state/")

@@ -50,7 +50,17 @@ def test_a_scan_is_started_with_one_field_and_leads_to_its_page(fleet: GitFleet)
     response = mine.post("/scans/", {"selector": "role=web -web-3"})
     scan = Scan.objects.latest("created_at")
     assert response.headers["Location"] == url(scan)
-    assert len(scan.hosts) == 2 and scan.requested_by == "ana"
+    assert len(scan.hosts) == 2 and scan.requested_by == "ana" and scan.mode == "deep"
+
+
+def test_who_starts_a_scan_says_how_closely_it_looks(fleet: GitFleet) -> None:
+    mine = window("ana")
+    assert "looks only at what moved" in mine.get("/scans/").content.decode()
+    mine.post("/scans/", {"selector": "role=web", "mode": "quick"})
+    assert Scan.objects.latest("created_at").mode == "quick"
+    before = Scan.objects.count()
+    assert mine.post("/scans/", {"selector": "role=web", "mode": "glance"}).status_code == 422
+    assert Scan.objects.count() == before
 
 
 @pytest.mark.parametrize(

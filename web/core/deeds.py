@@ -15,6 +15,18 @@ _DEEDS = {
     "change.withdrawn": "took it back",
     "change.completed": "carried it out",
     "change.failed": "could not carry it out",
+    "change.prepared": "prepared it from its template",
+    "change.drafted": "wrote it down, for what nobody had logged",
+    "change.confirmed": "said that it is so",
+    "change.transferred": "handed it over",
+    "change.approval_given": "approved it; more are needed",
+    "change.accepted": "approved it afterwards",
+    "change.disputed": "disputed it",
+    "change.started": "began to carry it out",
+    "change.reviewed": "looked back on it",
+    "change.commented": "said something about it",
+    "change.attached": "attached a file",
+    "change.overdue": "saw that nobody had approved it in time",
     "decision.proposed": "wrote down what it decides",
     "decision.refreshed": "brought it up to the present definition",
     "decision.rebased": "rebased it onto the present definition",
@@ -57,7 +69,9 @@ def deed(action: str) -> str:
 
 def deed_detail(data: Mapping[str, Any], action: str = "") -> str:
     """What a ledger entry says beyond the deed, on one line: its reason first, else what it is about."""
-    for name in ("reason", "why", "comment"):
+    if action == "change.commented":
+        return ""  # it stands with the comments
+    for name in ("reason", "why", "text", "outcome", "comment"):
         if text := " ".join(str(data.get(name) or "").split()):
             return f"{data['host']}: {text}" if name == "why" and data.get("host") else text
     parts = []

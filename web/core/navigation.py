@@ -19,6 +19,7 @@ RAIL: tuple[Place, ...] = (
     Place("fleet", "Fleet", "hosts"),
     Place("changes", "Changes", "changes"),
     Place("incidents", "Incidents", "incidents"),
+    Place("calendar", "Calendar", "calendar", wide_only=True),
     Place("definition", "Definition", "definition", wide_only=True),
     Place("releases", "Releases", "releases", wide_only=True),
     Place("scans", "Scans", "scans", wide_only=True),

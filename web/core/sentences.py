@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 # A number that stands alone: not the 3 of web-3, a version, an escaped character, or a denominator.
-_COUNT = re.compile(r"(?<![\w&#.,-])(?<!\bof )(\d{1,3}(?:,\d{3})+|\d+)(?![\w-]|[.,:]\d)")
+_COUNT = re.compile(r"(?<![\w&#.,:-])(?<!\bof )(\d{1,3}(?:,\d{3})+|\d+)(?![\w-]|[.,:]\d)")
 
 
 def number(count: int) -> str:
@@ -13,7 +13,9 @@ def number(count: int) -> str:
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
-    """`1 finding`, `12 findings`, `1 host`, `1,204 hosts`; `nouns` where an s is not enough."""
+    """`1 finding`, `12 findings`, `1,204 hosts`, `4 policies`; `nouns` where that is not enough."""
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        nouns = nouns or f"{noun[:-1]}ies"
     return f"{number(count)} {noun if count == 1 else nouns or noun + 's'}"
 
 

@@ -34,6 +34,19 @@ CHANGE = (
     ("completed", "carried out", ""),
 )
 _CHANGE_ENDS = {"rejected": "refused", "withdrawn": "withdrawn", "failed": "failed"}
+NORMAL = (
+    ("proposed", "proposed", "it waits for somebody else"),
+    ("approved", "approved", "it may be carried out while the approval holds"),
+    ("started", "being carried out", "somebody is at it"),
+    ("completed", "carried out", ""),
+    ("reviewed", "reviewed", "what was learnt is written down"),
+)
+STANDARD = (("ready", "ready", "approved beforehand, with its template"), *NORMAL[2:])
+RECORD = (
+    ("logged", "logged", "somebody says what was done"),
+    ("accepted", "accepted", "somebody else said yes to it afterwards"),
+    ("reviewed", "reviewed", "what was learnt is written down"),
+)
 
 
 class Step(NamedTuple):
@@ -59,6 +72,30 @@ def change_steps(state: str) -> list[Step]:
             past.append(Step("approved", "past"))
         return [*past, Step(_CHANGE_ENDS[state], "now")]
     return _steps(CHANGE, state)
+
+
+def change_way(state: str, kind: str, *, started: bool) -> list[Step]:
+    """The way of a change that is no decision: asked first, from a template, or done first."""
+    if state == "drafted":
+        return [
+            Step("drafted", "now", "a person has to say that it is so"),
+            *(step._replace(at="next") for step in _steps(RECORD, "")),
+        ]
+    asked = started or state in ("proposed", "approved", "rejected", "withdrawn", "ready")
+    if not asked:
+        if state == "disputed":
+            return [
+                Step("logged", "past"),
+                Step("disputed", "now", "refused afterwards: something is to be put right"),
+            ]
+        return _steps(RECORD, state)
+    way = STANDARD if kind == "standard" else NORMAL
+    if state in ("rejected", "withdrawn"):
+        return [Step(way[0][1], "past"), Step(_CHANGE_ENDS[state], "now")]
+    if state == "failed":
+        past = [Step(label, "past", note) for _, label, note in way[:-2]]
+        return [*past, Step("failed", "now"), Step("reviewed", "next")]
+    return _steps(way, state)
 
 
 def _steps(way: Sequence[tuple[str, str, str]], state: str) -> list[Step]:

@@ -38,6 +38,11 @@ def absolute(then: datetime) -> str:
     return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def to_the_minute(then: datetime) -> str:
+    """`2026-03-04 05:06 UTC`, for what is agreed to the minute."""
+    return then.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def machine(then: datetime) -> str:
     """RFC 3339 in UTC, for the `datetime` attribute."""
     return then.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -62,10 +67,3 @@ def duration(seconds: float) -> str:
     # Two neighbouring units; what follows is noise at that size.
     first = next((index for index, part in enumerate(parts) if part), 3)
     return " ".join(part for part in parts[first : first + 2] if part) or "0 s"
-
-
-def remaining(done: int, total: int, elapsed: float) -> float | None:
-    """Seconds still to go at the rate so far, or None while nobody can tell."""
-    if done <= 0 or elapsed <= 0 or done >= total:
-        return None
-    return elapsed / done * (total - done)

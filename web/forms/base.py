@@ -1,8 +1,9 @@
 """Forms that take a service's refusal as their own error, so that nothing typed is lost."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
+from django.http import QueryDict
 
 from common.core.errors import FoldbackError
 from web.core.refusals import capitalised, plain
@@ -26,6 +27,17 @@ class ConsoleForm(forms.Form):
                 told = True
         if not told:
             self.add_error(None, plain(error.detail))
+
+    def take_overtaken(self, version: int) -> None:
+        """Somebody else was quicker. What was typed stays; sent again, it is about what has this version."""
+        self.add_error(
+            None,
+            "Somebody else changed it since you read it; what you typed is still here. Look at it in another window, then "
+            "save again.",
+        )
+        typed = cast(QueryDict, self.data).copy()
+        typed["version"] = str(version)
+        self.data = typed
 
     def _field_of(self, pointer: str) -> str | None:
         name = pointer.lstrip("/").partition("/")[0]

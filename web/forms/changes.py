@@ -7,12 +7,13 @@ from django import forms
 
 from changemgmt.core import words
 from changemgmt.core.texts import TEXT_LENGTH, TITLE_LENGTH
+from common import clock
 from web.forms.base import ConsoleForm, SelectorField
 from web.queries.changes import STATES, ChangeFilter
 
 KIND_LABELS = {
     words.EMERGENCY: "Emergency: recorded first, reviewed afterwards",
-    words.NORMAL: "Normal",
+    words.NORMAL: "Normal: planned, and done already",
     words.STANDARD: "Standard: routine, agreed beforehand",
 }
 
@@ -88,7 +89,8 @@ class LogChangeForm(ConsoleForm):
             "kind": data["kind"] or words.EMERGENCY,
             "selector": data["where"],
             "resources": [as_resource(line.strip()) for line in data["paths"].splitlines() if line.strip()],
-            "happened_at": data["when"],
+            # What is logged here has been done, whatever its kind.
+            "happened_at": data["when"] or clock.now(),
             "external_id": data["external_id"],
         }
 
@@ -108,6 +110,11 @@ class ChangeFilterForm(ConsoleForm):
     state = forms.ChoiceField(
         label="State", required=False, choices=[("", "any state"), *((state, state) for state in STATES)]
     )
+    risk = forms.ChoiceField(
+        label="Risk", required=False, choices=[("", "any risk"), *((risk, risk) for risk in words.RISKS)]
+    )
+    incident = forms.CharField(label="Incident", required=False, max_length=40)
+    overdue = forms.BooleanField(label="Overdue", required=False)
     since = forms.DateField(
         label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -126,6 +133,9 @@ class ChangeFilterForm(ConsoleForm):
             owner=_clean(data["owner"]),
             kind=data["kind"] or "",
             state=data["state"] or "",
+            risk=data["risk"] or "",
+            incident=_clean(data["incident"]),
+            overdue=bool(data["overdue"]),
             since=datetime.combine(since, time.min, tzinfo=UTC) if since else None,
             until=datetime.combine(until + timedelta(days=1), time.min, tzinfo=UTC) if until else None,
         )

@@ -71,12 +71,3 @@ class VerdictForm(ConsoleForm):
         required=False,
         widget=forms.TextInput(attrs={"placeholder": "Comment; a reason to refuse", "autocomplete": "off"}),
     )
-
-
-class ReasonForm(ConsoleForm):
-    reason = forms.CharField(
-        label="Reason",
-        max_length=20_000,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )

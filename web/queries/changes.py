@@ -1,6 +1,6 @@
 """Changes: the list with its filters, and one with what became of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,14 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from changemgmt.core import words
+from changemgmt.core.lifecycles import CHANGE
 from changemgmt.core.ownership import check_claim, why_not_approve
-from changemgmt.models import Approval, Change
-from changemgmt.queries.approvals import approvers_for
+from changemgmt.models import Approval, Change, Incident
+from changemgmt.queries.approvals import WAITING, approvers_for
+from changemgmt.queries.search import changes_saying
 from common.core import roles
 from common.core.actor import Actor
-from common.core.errors import Conflict
+from common.core.errors import Conflict, Invalid
 from common.models import LedgerEntry, Person
 from drift.models import Finding
 from web.core.deeds import deed, deed_detail
@@ -24,7 +26,7 @@ from web.core.steps import Step, change_steps
 from web.paging import Page, paged
 from web.queries.effects import EffectView, effect_view
 
-STATES = ("proposed", "approved", "completed", "rejected", "withdrawn", "failed", "logged")
+STATES = tuple(CHANGE.meaning)
 OWNER_SOURCES = {
     words.NAMED: "named when it was recorded",
     words.RECORDER: "recorded it",
@@ -32,6 +34,7 @@ OWNER_SOURCES = {
     words.COMMANDER: "commands the incident",
     words.TEAM_LEAD: "leads the team that owns the hosts",
     words.SPONSOR: "answers for the program that recorded it",
+    words.SUCCESSOR: "took it over",
 }
 
 
@@ -44,6 +47,9 @@ class ChangeFilter:
     owner: str = ""
     kind: str = ""
     state: str = ""
+    risk: str = ""
+    incident: str = ""
+    overdue: bool = False
     since: datetime | None = None
     until: datetime | None = None
 
@@ -51,11 +57,20 @@ class ChangeFilter:
     def is_empty(self) -> bool:
         return self == ChangeFilter()
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether one of the fields that are folded away on a phone is used."""
+        return replace(self, text="", state="", overdue=False) != ChangeFilter()
 
-def change_list(request: HttpRequest, wanted: ChangeFilter) -> Page[Change]:
+
+def change_list(request: HttpRequest, wanted: ChangeFilter, now: datetime) -> Page[Change]:
+    """A page of the changes that are wanted; each knows whether it `is_late`."""
     found: QuerySet[Change] = Change.objects.select_related("owner")
     if wanted.text:
-        found = found.filter(Q(title__icontains=wanted.text) | Q(resources__contains=[wanted.text]))
+        try:
+            found = changes_saying(found, wanted.text)
+        except Invalid:  # nothing but punctuation: no word is in any change
+            found = found.none()
     if wanted.host:
         found = found.filter(hosts__contains=[wanted.host])
     if wanted.owner:
@@ -67,11 +82,26 @@ def change_list(request: HttpRequest, wanted: ChangeFilter) -> Page[Change]:
         found = found.filter(kind=wanted.kind)
     if wanted.state in STATES:
         found = found.filter(state=wanted.state)
+    if wanted.risk in words.RISKS:
+        found = found.filter(risk=wanted.risk)
+    if wanted.incident:
+        number = wanted.incident.upper().removeprefix("INC-")
+        known = (
+            Incident.objects.filter(number=int(number)) if number.isdecimal() and len(number) < 10 else None
+        )
+        found = found.filter(
+            incident__in=list(known.values_list("pk", flat=True)) if known is not None else []
+        )
+    if wanted.overdue:
+        found = found.filter(state__in=words.UNSETTLED, due_at__lte=now)
     if wanted.since:
         found = found.filter(happened_at__gte=wanted.since)
     if wanted.until:
         found = found.filter(happened_at__lt=wanted.until)
-    return paged(request, found, by="-happened_at", noun="change")
+    page = paged(request, found, by="-happened_at", noun="change")
+    for change in page.rows:
+        change.is_late = change.is_overdue(now)  # type: ignore[attr-defined]
+    return page
 
 
 @dataclass(frozen=True)
@@ -169,7 +199,7 @@ def decision_view(change: Change, *, actor: Actor) -> DecisionView:
 
 def why_not_decide(change: Change, actor: Actor) -> str:
     """Why this person is not offered to approve or refuse; empty when they are."""
-    if change.state != "proposed":
+    if change.state not in WAITING:
         return f"it is {change.state}"
     if settings.FOUR_EYES and actor.person_id is not None:
         own = why_not_approve(
@@ -178,6 +208,7 @@ def why_not_decide(change: Change, actor: Actor) -> str:
             owner=change.owner_id,
             made_by=change.made_by,
             reference=change.reference,
+            asks=change.state not in words.RECORD_STATES,
         )
         if own:
             return own
@@ -192,6 +223,7 @@ def may_claim(change: Change, actor: Actor) -> bool:
         check_claim(
             reference=change.reference,
             kind=change.kind,
+            state=change.state,
             owner_source=change.owner_source,
             owner_label=change.owner.username,
         )

@@ -1,6 +1,6 @@
 """One finding with everything that helps to decide on it. Reads Git, so never inside a transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 
+from changemgmt.models import Change, Incident
 from common.core import roles
 from common.core.actor import Actor
 from drift.core.host_key import RESOURCE as HOST_KEY
@@ -15,6 +16,7 @@ from drift.core.lifecycles import ENDED
 from drift.models import Decision, Explanation, Finding, Occurrence
 from drift.queries.candidates import Attribution, attribution_of
 from drift.queries.findings import Variant, finding_variants, findings_with_counts
+from drift.queries.incidents import draft_of, incidents_of
 from inventory.models import Host
 from web.core.finding_text import finding_sentence
 from web.core.sentences import listed
@@ -95,6 +97,8 @@ class FindingPage:
     may_propose: bool
     why_not_propose: str
     progress: Progress | None = None
+    draft: Change | None = None  # written down by Foldback, and waiting for a person
+    incidents: list[Incident] = field(default_factory=list)  # inside which it came about
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +168,8 @@ def finding_page(finding: Finding, *, host: str, actor: Actor, now: datetime) ->
         may_propose=counted.state == "open" and roles.allows(actor, "decision.propose"),
         why_not_propose=_why_not_propose(counted.state, actor),
         progress=progress(finding, latest, now=now, actor=actor),
+        draft=draft_of(finding),
+        incidents=incidents_of(finding),
     )
 
 

@@ -46,7 +46,11 @@ def progress(finding: Finding, decision: Decision | None, *, now: datetime, acto
         waiting=waiting,
         proven=counted.hosts_proven,
         total=counted.hosts_total,
-        is_alive=finding.state == "approved" or scanning or (finding.state == "committed" and scan is None),
+        is_alive=finding.state == "approved"
+        or scanning
+        or (finding.state == "committed" and scan is None)
+        # The scan ended, and proved it, after the finding was read: whoever shows this asks once more.
+        or Finding.objects.filter(pk=finding.pk).exclude(state=finding.state).exists(),
     )
 
 

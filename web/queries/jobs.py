@@ -9,8 +9,9 @@ from django.urls import reverse
 from common.core import roles
 from common.core.actor import Actor
 from common.models import Job
+from common.queries.progress import progress_of
 from drift.models import Decision, HostScan, Scan
-from web.core.times import remaining
+from web.core.sentences import number
 
 ALIVE = ("queued", "running")
 _TITLES = {
@@ -32,13 +33,11 @@ _NOUNS = {
     "fold-back": "decision",
     "settle-fold-back": "decision",
 }
-# A rate from a handful of hosts says nothing.
-_TELLING = 5
 
 
 @dataclass(frozen=True)
 class JobBar:
-    """What `components/progress.html` draws. Seconds; `remaining` is None while nobody can tell."""
+    """What `components/progress.html` draws. Seconds; `remaining` is None while nobody can tell, `rate` empty."""
 
     title: str
     state: str
@@ -56,26 +55,32 @@ class JobBar:
 def job_bar(
     job: Job, *, now: datetime, actor: Actor, title: str = "", url: str = "", failed: int = 0
 ) -> JobBar:
-    ended = job.finished_at or now
-    elapsed = max(0.0, (ended - job.started_at).total_seconds()) if job.started_at else 0.0
+    progress = progress_of(job, now)
     alive = job.state in ALIVE
-    done, total = job.items_done, job.items_total
-    rate = done / elapsed if alive and elapsed and done >= _TELLING else 0.0
     noun = _NOUNS.get(job.kind, "item")
     stops = alive and job.kind == "scan" and roles.allows(actor, "scan.run")
     return JobBar(
         title=title or f"{_TITLES.get(job.kind, job.kind)} {job.subject_label}",
         state=job.state,
-        done=done,
-        total=total,
+        done=progress.done,
+        total=progress.total,
         failed=failed,
         noun=noun,
-        elapsed=elapsed,
-        remaining=remaining(done, total, elapsed) if rate else None,
-        rate=f"{rate:.1f} {noun}s a second" if rate else "",
+        elapsed=progress.elapsed,
+        remaining=progress.remaining,
+        rate=rate_told(progress.rate, noun) if alive else "",
         url=url,
         cancel_url=reverse("web:scan-cancel", args=[job.subject_label]) if stops else "",
     )
+
+
+def rate_told(rate: float | None, noun: str) -> str:
+    """`212 hosts a second`, `3 hosts a minute`; empty while nobody can tell."""
+    if rate is None:
+        return ""
+    if rate < 1:
+        return f"{rate * 60:.0f} {noun}s a minute" if rate * 60 >= 1 else f"less than one {noun} a minute"
+    return f"{number(round(rate)) if rate >= 10 else f'{rate:.1f}'} {noun}s a second"
 
 
 def scan_bar(scan: Scan, *, now: datetime, actor: Actor, failed: int | None = None) -> JobBar | None:
@@ -89,7 +94,9 @@ def scan_bar(scan: Scan, *, now: datetime, actor: Actor, failed: int | None = No
 
 
 def scan_title(scan: Scan) -> str:
-    what = "Proof scan" if scan.purpose == "proof" else "Scan"
+    what = {"proof": "Proof scan", "scheduled": "Scheduled scan", "incident": "Incident scan"}.get(
+        scan.purpose, "Scan"
+    )
     text = scan.selector if len(scan.selector) <= 60 else f"{scan.selector[:59]}…"
     return f"{what} {scan.reference}: {text}"
 
@@ -99,7 +106,7 @@ def running_jobs(*, now: datetime, actor: Actor, most: int = 5) -> list[JobBar]:
     jobs = list(Job.objects.filter(state__in=ALIVE).order_by("-number")[:most])
     scans = {
         scan.job_id: scan
-        for scan in Scan.objects.filter(job__in=[job.pk for job in jobs if job.kind == "scan"])
+        for scan in Scan.objects.defer("hosts").filter(job__in=[job.pk for job in jobs if job.kind == "scan"])
     }
     decided = Q(job__in=[job.pk for job in jobs]) | Q(pk__in=[job.subject_id for job in jobs])
     decisions = {d.pk: d for d in Decision.objects.filter(decided).select_related("change")} if jobs else {}

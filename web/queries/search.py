@@ -6,13 +6,21 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from changemgmt.models import Change
+from changemgmt.models import Change, Incident
 from drift.models import Decision, Finding, Scan
 from inventory.models import Host
 
 MOST = 20
-# Titles have no index for parts of words: the newest are enough, and it is said that it was only those.
+# Of titles the newest are enough, and it is said that it was only those.
 NEWEST_CHANGES = 50_000
+
+
+_PAGES = (
+    (Finding, "web:finding"),
+    (Change, "web:change"),
+    (Scan, "web:scan"),
+    (Incident, "web:incident"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,10 @@ class Found:
 
 
 def page_of_reference(text: str) -> str | None:
-    """The page of `DRF-88`, `CHG-12`, `SCN-3`, `DEC-4` or of a host with exactly this name; None for anything else."""
+    """The page of `DRF-88`, `CHG-12`, `SCN-3`, `INC-7`, `DEC-4` or of a host with exactly this name; None for anything else."""
     head, _, number = text.strip().partition("-")
     if number.isascii() and number.isdigit() and len(number) < 19:
-        for model, url in ((Finding, "web:finding"), (Change, "web:change"), (Scan, "web:scan")):
+        for model, url in _PAGES:
             if head.upper() == model.PREFIX and model.objects.filter(number=int(number)).exists():
                 return reverse(url, args=[f"{model.PREFIX}-{int(number)}"])
         if head.upper() == Decision.PREFIX:

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.http import HttpRequest
 from django.template.context import Context
-from django.utils.html import conditional_escape, escape, format_html
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from common import clock
@@ -74,6 +74,12 @@ def state(value: str) -> SafeString:
     return format_html('<span class="state {}" title="{}">{}</span>', word.tone, word.meaning, word.label)
 
 
+@register.simple_tag
+def severity(value: str) -> SafeString:
+    """How bad an incident is."""
+    return format_html('<span class="severity {}">{}</span>', value, value)
+
+
 @register.simple_tag(takes_context=True)
 def ago(context: Context, when: datetime | None, never: str = "never") -> SafeString:
     """Relative time with the absolute one on hover; both are in the markup. None reads `never`."""
@@ -123,6 +129,20 @@ def shown_lines(text: object) -> SafeString:
 
 def _piece(text: str, note: str) -> str:
     return f'<span class="odd" title="{escape(note)}">{escape(text)}</span>' if note else escape(text)
+
+
+@register.simple_tag
+def link_target(value: str | list[str]) -> SafeString:
+    """What a change links to: addresses can be followed, and tell nothing of where somebody comes from."""
+    return format_html_join(
+        mark_safe("<br>"), "{}", ((_target(one),) for one in ([value] if isinstance(value, str) else value))
+    )
+
+
+def _target(text: str) -> SafeString:
+    if not text.startswith(("https://", "http://")):
+        return shown(text)
+    return format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', text, shown(text))
 
 
 @register.filter
@@ -265,6 +285,53 @@ def report_sentence(report: Any) -> str:
 def typed_in(request: HttpRequest) -> list[tuple[str, str]]:
     """What a person typed into a form that was refused before any view saw it."""
     return typed_texts(request)
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """A text of ours with `commands` in it, set off as code."""
+    parts = str(text).split("`")
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", part) if index % 2 else part,) for index, part in enumerate(parts)),
+    )
+
+
+@register.simple_tag
+def outcome(name: str, count: int | None = None) -> SafeString:
+    """What came of hosts of a scan: patch, word and maybe a count."""
+    return _patch(words.OUTCOMES[name], count)
+
+
+@register.filter
+def outcome_word(name: str) -> str:
+    return words.OUTCOMES[name].label.capitalize()
+
+
+@register.simple_tag
+def covered(name: str, count: int | None = None) -> SafeString:
+    """How much is known of hosts: patch, word and maybe a count."""
+    return _patch(words.COVERAGE[name], count)
+
+
+def _patch(word: words.Word, count: int | None) -> SafeString:
+    return format_html(
+        '<span class="patch" title="{}"><span class="swatch tone-{}" aria-hidden="true"></span>{}{}</span>',
+        word.meaning,
+        word.tone,
+        word.label,
+        "" if count is None else format_html(' <span class="count">{}</span>', sentences.number(count)),
+    )
+
+
+@register.inclusion_tag("components/outcomes.html")
+def outcome_bar(counts: Mapping[str, int]) -> dict[str, Any]:
+    """A bar of what came of a scan's hosts so far, what is still to come among them; its legend is the table twin."""
+    pieces = [
+        (words.OUTCOMES[part.verdict].tone, part) for part in spread.parts(counts, tuple(words.OUTCOMES))
+    ]
+    return {"pieces": pieces, "total": sum(counts.values())}
 
 
 @register.inclusion_tag("components/spread.html")

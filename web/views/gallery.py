@@ -99,8 +99,8 @@ def samples() -> dict[str, Any]:
     ana = SimpleNamespace(name="Ana Ruiz", username="ana")
     change = SimpleNamespace(reference="CHG-1042", url="#", title="raised worker_connections to 4096")
     incident = SimpleNamespace(
-        reference="INC-7", url="#", title="checkout is down", opened_at=now - timedelta(minutes=47), commander=ana,
-        about="14 changes logged by hand, 3 unexplained findings",
+        reference="INC-7", title="checkout is down", severity="critical", started_at=now - timedelta(minutes=47),
+        commander=ana,
     )  # fmt: skip
     findings = [
         _finding("DRF-88", "file:/etc/nginx/nginx.conf", "drifted", change, ana, rows=rows[:7], now=now),
@@ -111,7 +111,7 @@ def samples() -> dict[str, Any]:
     return {
         "rail": [{"place": place, "url": "#", "here": place.key == "drift", "count": 12 * (place.key == "drift")}
                  for place in RAIL],
-        "incident": incident,
+        "band": SimpleNamespace(incident=incident, others=1),
         "four_eyes": False,
         "verdict_names": list(VERDICTS),
         "overlay_names": list(OVERLAYS),
@@ -125,6 +125,7 @@ def samples() -> dict[str, Any]:
         "identical": inline_diff("a\n", "a\n"),
         "three": side_by_side(BASE, HEAD, LIVE, host_values=OWN),
         "three_missing": side_by_side(BASE, HEAD, None),
+        "outcomes": {"unchanged": 312, "ok": 41, "partial": 9, "overtaken": 2, "unknown": 6, "waiting": 42},
         "missing": SimpleNamespace(missing="unknown: permission denied"),
         "long_rows": inline_diff("x" * 4000 + "1;\n", "x" * 4000 + "2;\n"),
         "attributes": attribute_rows(seen, seen, moved, ["type", "owner", "mode", "sha256"]),

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from common import clock
 from web.access import PageRequest, page
 from web.core.sentences import drift_sentence, plural, sentence
-from web.queries.home import Home
+from web.queries.home import COUNTED, Home
 from web.queries.home import home as read_home
 
 
@@ -25,8 +25,8 @@ def _sentence(found: Home) -> str:
     open_now = drift_sentence(
         findings=debt.open, hosts=found.open_hosts, hosts_total=standing.hosts, unknown=standing.not_looked_at
     )
-    waiting = len(found.to_approve)
-    return sentence(
-        open_now.rstrip("."),
-        f"{plural(waiting, 'decision waits', 'decisions wait')} for you" if waiting else "",
-    )
+    waiting = found.to_approve.count + found.done_first.count
+    told = plural(waiting, "change waits", "changes wait")
+    if COUNTED in (found.to_approve.count, found.done_first.count):
+        told = f"{waiting} changes or more wait"
+    return sentence(open_now.rstrip("."), f"{told} for you" if waiting else "")

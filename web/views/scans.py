@@ -17,7 +17,7 @@ from web.access import PageRequest, page
 from web.core import commands
 from web.core.refusals import plain
 from web.forms.scans import ScanForm
-from web.queries.scans import preview_selector, scan_list, scan_page
+from web.queries.scans import preview_selector, scan_hosts, scan_list, scan_live
 
 
 @page(GET="read", POST="scan.run")
@@ -28,7 +28,9 @@ def scan_index(request: PageRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            scan = create_scan_once(actor=request.actor, selector=form.cleaned_data["selector"])
+            scan = create_scan_once(
+                actor=request.actor, selector=form.cleaned_data["selector"], mode=form.cleaned_data["mode"]
+            )
         except FoldbackError as error:
             form.take_refusal(error)
             status = error.status
@@ -61,17 +63,23 @@ def preview(request: PageRequest) -> HttpResponse:
 
 @page(GET="read")
 def scan(request: PageRequest, reference: str) -> HttpResponse:
-    """The page; what moves of it is fetched again while the scan runs, and a last time when it ends."""
+    """The page; what moves of it is fetched again while the scan runs, and the whole a last time when it ends."""
     now = clock.now()
-    found = scan_page(
-        request, _find(reference), status=request.GET.get("status", ""), now=now, actor=request.actor
-    )
-    context = {"found": found, "scan": found.scan, "now": now}
-    if request.htmx and not found.is_alive:
-        response = HttpResponse(status=204)
-        response.headers["HX-Refresh"] = "true"
-        return response
-    return render(request, "scans/_live.html" if request.htmx else "scans/scan.html", context)
+    found = _find(reference)
+    if request.htmx and request.htmx.target == "hosts":
+        return render(
+            request, "scans/_hosts.html", {"scan": found, "now": now, "list": scan_hosts(request, found)}
+        )
+    live = scan_live(found, now=now, actor=request.actor)
+    asked = {name: request.GET.get(key, "") for name, key in (("outcome", "status"), ("reason", "reason"))}
+    context = {"live": live, "scan": found, "now": now, **asked}
+    if not request.htmx:
+        return render(request, "scans/scan.html", {**context, "list": scan_hosts(request, found)})
+    if live.is_alive:
+        return render(request, "scans/_live.html", context)
+    response = HttpResponse(status=204)
+    response.headers["HX-Refresh"] = "true"
+    return response
 
 
 @page(POST="scan.run")
@@ -96,4 +104,5 @@ def report(request: PageRequest, reference: str) -> HttpResponse:
 
 
 def _find(reference: str) -> Scan:
-    return find_by_reference(Scan.objects.select_related("job"), reference)
+    """Without the list of hosts that is frozen on it, which is long; asked for where it is needed."""
+    return find_by_reference(Scan.objects.select_related("job", "policy").defer("hosts"), reference)

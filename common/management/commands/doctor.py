@@ -15,8 +15,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from common import clock
 from common.core.environment import Diagnosis, diagnose_environment, told
 from common.models.grants import INSERT_ONLY_TABLES
+from common.queries.processes import alive
 
 OLDEST_POSTGRESQL = 15
 
@@ -155,6 +157,26 @@ def _definition() -> Iterator[Diagnosis]:
         yield Diagnosis("ok", "definition", f"is at {str(main)[:12]} in {path}")
 
 
+def _processes() -> Iterator[Diagnosis]:
+    """Never wrong: the doctor is asked before anything is started, too."""
+    mends = {
+        "worker": "start one: celery --app=config worker",
+        "relay": "start it: manage.py relay",
+        "beat": "start it: celery --app=config beat",
+    }
+    try:
+        found = alive(clock.now())
+    except DatabaseError:
+        yield Diagnosis("note", "processes", "can't be told", "see the lines of database and migrations")
+        return
+    for one in found:
+        if one.missed:
+            yield Diagnosis("note", one.process, f"is not alive; {one.missed}", mends[one.process])
+        else:
+            number = f"{one.count} processes" if one.count > 1 else "one process"
+            yield Diagnosis("ok", one.process, f"is alive: {number}")
+
+
 def _folders() -> Iterator[Diagnosis]:
     data = Path(settings.DATA_DIR)
     if not data.is_dir() or not os.access(data, os.W_OK | os.X_OK):
@@ -185,6 +207,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Diagnosis]]] = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
+    "processes": _processes,
     "definition": _definition,
     "tests": _tests,
 }

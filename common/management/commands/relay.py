@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils.module_loading import import_string
 
+from common import clock
+from common.services.heartbeats import BEAT_SECONDS, RELAY, Heart
 from common.services.outbox import CHANNEL
 from common.services.relay import announce_pending
 
@@ -26,10 +28,12 @@ class Command(BaseCommand):
         try:
             self._run()
         except Stopping:
+            self.heart.end()
             log.info("relay stopped")
 
     def _run(self) -> None:
         self.pause = FIRST_PAUSE
+        self.heart = Heart(RELAY)
         while True:
             try:
                 self._listen()
@@ -50,9 +54,16 @@ class Command(BaseCommand):
             self._announce()
             with connection.wrap_database_errors:  # a lost connection shows here first, and unwrapped
                 raw.poll()
-            # What came while announcing has been read from the socket already: select() would not see it.
-            if not raw.notifies:
-                select.select([raw], [], [], settings.RELAY_POLL_SECONDS)
+            self._wait(raw)
+
+    def _wait(self, raw: Any) -> None:
+        """Until something is notified, or it is time to look anyway; meanwhile it says that it is alive."""
+        until = clock.monotonic() + settings.RELAY_POLL_SECONDS
+        while (left := until - clock.monotonic()) > 0:
+            self.heart.beat_if_due()
+            # What came meanwhile has been read from the socket already: select() would not see it.
+            if raw.notifies or select.select([raw], [], [], min(left, BEAT_SECONDS))[0]:
+                return
 
     def _announce(self) -> None:
         try:

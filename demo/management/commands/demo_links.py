@@ -33,4 +33,6 @@ class Command(BaseCommand):
             )
             self.stdout.write(f"  export {username.upper()}={text}")
         root = settings.DATA_DIR / "fleet" / "hosts"
-        self.stdout.write(f"\nThe hosts are directories below {root}: edit a file there, scan, and find it.")
+        self.stdout.write(
+            f"\nThe hosts are directories below {root}: edit a file there, and find it within a minute or two."
+        )

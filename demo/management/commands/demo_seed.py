@@ -8,7 +8,7 @@ from common.core.actor import SYSTEM
 from common.models import Person
 from demo.cast import host_names, make_hosts, make_people
 from demo.fleet import served
-from demo.history import days_ago, first_commit, live_through, move_the_definition, scan
+from demo.history import days_ago, first_commit, live_through, look_from_now_on, move_the_definition, scan
 from demo.outage import break_and_fix
 from demo.world import DOWN, World
 
@@ -32,3 +32,4 @@ class Command(BaseCommand):
         break_and_fix(world, cast, now=clock.now())
         with served(world, without=(DOWN,)):
             scan(SYSTEM)
+        look_from_now_on(cast)

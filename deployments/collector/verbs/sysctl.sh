@@ -5,14 +5,17 @@ fb_sysctl() {
     set --
     if [ -z "$root" ]; then
         IFS=$newline
-        # Not of single interfaces, which come and go; nor what is random or secret; nor what acts when it is read.
+        # Not of single interfaces, which come and go; nor what is random or secret; nor what acts when it is read; nor
+        # counters, which are others at every look.
         set -- $(find ./proc/sys -xdev \
             \( -type d -path './proc/sys/net/*/conf/*' ! -name all ! -name default -prune \) -o \
             \( -type d -path './proc/sys/net/*/neigh/*' ! -name default -prune \) -o \
             \( -type d \( -path ./proc/sys/fs/binfmt_misc -o -path ./proc/sys/kernel/random \
                 -o -path ./proc/sys/kernel/sched_domain \) -prune \) -o \
             -type f -perm -400 ! -name stable_secret ! -name tcp_fastopen_key ! -name netdev_rss_key \
-            ! -name stat_refresh ! -name flush -print 2>/dev/null)
+            ! -name stat_refresh ! -name flush ! -name aio-nr ! -name dentry-state ! -name file-nr ! -name inode-nr \
+            ! -name inode-state ! -name ns_last_pid ! -name nf_conntrack_count ! -name hung_task_detect_count \
+            ! -path ./proc/sys/kernel/pty/nr -print 2>/dev/null)
         IFS=' '
         fb_tool values fb_sysctl_values "$@"
         fb_tool denied fb_sysctl_denied "$@"

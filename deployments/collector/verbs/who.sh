@@ -31,11 +31,10 @@ fb_who_journal() {
     [ -z "$root" ] && command -v journalctl >/dev/null 2>&1 || return 0
     fb_who_may || { printf 'x/journal\0\0'; return 0; }
     printf 'journal\0'
-    # Anybody may log under these names. Who it was is the journal's own word: root, or a program that becomes root.
-    journalctl -q --no-pager -o short-unix -n 800 \
-        -t sudo -t su -t doas -t sshd -t sshd-session -t login -t systemd-logind \
-        _UID=0 + _EXE=/usr/bin/sudo + _EXE=/usr/local/bin/sudo + _EXE=/usr/bin/su + _EXE=/bin/su + _EXE=/usr/bin/doas \
-        2>/dev/null | tr '\0' '?'
+    # Anybody may log under these names: who wrote a line is the kernel's word (_UID), which goes along. Fields over 4 KiB
+    # come as null. Which program it was (_EXE) is looked up later, when sudo may be over and another in its place.
+    journalctl -q --no-pager -n 800 -t sudo -t su -t doas -t sshd -t sshd-session -t login -t systemd-logind -o json \
+        --output-fields=_SOURCE_REALTIME_TIMESTAMP,_UID,_PID,_EXE,SYSLOG_IDENTIFIER,MESSAGE 2>/dev/null | tr '\0' '?'
     printf '\0'
 }
 

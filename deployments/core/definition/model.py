@@ -200,7 +200,8 @@ class DesiredManifest:
     `secret_paths` are the paths declared with `secret:`; whoever observes treats them as secret besides those
     that `Definition.secret_paths` matches. `watched` are the kinds that are looked at whole ("package"): what is
     new or different there since the last agreed state is drift although nobody declared it. `roots` are directories
-    below which every entry is looked at in the same way.
+    below which every entry is looked at in the same way. `own` are the resources that depend on the host itself: those of
+    its own layer, and those whose template uses its facts, its name or a variable of its own.
     """
 
     resources: Mapping[str, DesiredResource]
@@ -208,3 +209,4 @@ class DesiredManifest:
     secret_paths: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()

@@ -1,50 +1,55 @@
 """A definition and a host → the host's desired manifest, each resource with the layer and line it came from.
 
-What is the same for all hosts with the same layers is made once per definition (a *plan*); only templates are
-rendered for each host. Content given as `content:` or `source:` is taken as it is, never as a template.
+What is the same for all hosts with the same layers is made once per definition (`plans`). Of templates only those are
+rendered for each host that use something of its own.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployments.core.content_digests import shown_digest
 from deployments.core.definition.merge import merge, shared
-from deployments.core.definition.model import (
-    CONTENT_GROUP,
-    FILES,
-    Definition,
-    DesiredManifest,
-    DesiredResource,
-    Merged,
-    MergedResource,
-)
+from deployments.core.definition.model import Definition, DesiredManifest, DesiredResource, Merged
 from deployments.core.definition.parse import TEMPLATES
+from deployments.core.definition.plans import Plan, plan_of
 from deployments.core.definition.sandbox import RenderError, TemplateStore
-from deployments.core.definition.sections import SECTIONS, Section, split_resource
-from deployments.core.states import ABSENT, Present, State, Unknown
+from deployments.core.definition.sections import SECTIONS, split_resource
+from deployments.core.states import Present, State, Unknown
 from inventory.core.host_view import HostView
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """`resources` are complete but for those of `templates`, whose content each host gives. The sets hold ids."""
+class DesiredParts:
+    """A desired manifest in two parts, both by resource id.
 
-    resources: Mapping[str, DesiredResource] = field(default_factory=dict)
-    templates: frozenset[str] = frozenset()
-    exhaustive: frozenset[str] = frozenset()
-    secrets: frozenset[str] = frozenset()
+    `shared` is the same for all hosts whose `key` is equal (within one definition), and is made once for them. `own`
+    depends on the host itself: what its own layer says, and templates that use its facts, its name or a variable of
+    its own. Two hosts with one key have own resources of the same ids and sorts. `own_ids` has besides what the host's
+    layer takes back.
+    """
+
+    shared: Mapping[str, DesiredResource]
+    own: Mapping[str, DesiredResource]
+    own_ids: frozenset[str]
+    key: Hashable
+    exhaustive: tuple[str, ...]
 
 
 def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
     """Everything `host` should be, by resource id in order. What can't be said is Unknown with the reason."""
     merged = merge(definition, host)
-    plan = _plan(definition, merged)
+    plan = plan_of(definition, merged)
+    common, own_ids = _split(definition, merged, plan, host)
     resources = dict(plan.resources)
     if plan.templates:
+        shared_part = _shared_part(definition, common, own_ids, host)
         context = template_context(merged, host)
         for resource in plan.templates:
-            resources[resource] = _rendered(definition, resources[resource], context)
+            made = plan.resources[resource]
+            resources[resource] = (
+                _rendered(definition, made, context) if resource in own_ids else shared_part[resource]
+            )
     watched = watched_kinds(definition)
     return DesiredManifest(
         resources,
@@ -52,7 +57,74 @@ def desired_manifest(definition: Definition, host: HostView) -> DesiredManifest:
         _paths(plan.secrets),
         watched=tuple(name for name in watched if not name.startswith("/")),
         roots=tuple(name for name in watched if name.startswith("/")),
+        own=own_ids,
     )
+
+
+def desired_parts(definition: Definition, host: HostView) -> DesiredParts:
+    """`desired_manifest` for whoever judges many hosts: what they share is not made for each of them."""
+    merged = merge(definition, host)
+    plan = plan_of(definition, merged)
+    common, own_ids = _split(definition, merged, plan, host)
+    context = template_context(merged, host)
+    own = {name: plan.resources[name] for name in sorted(own_ids) if name in plan.resources}
+    for name in own.keys() & plan.templates:
+        own[name] = _rendered(definition, own[name], context)
+    sorts = tuple((name, made.how, _type(plan.resources[name].state)) for name, made in own.items())
+    exhaustive = _paths(plan.exhaustive)
+    key = (_shared_key(common, own_ids, host), sorts, exhaustive)
+    return DesiredParts(_shared_part(definition, common, own_ids, host), own, own_ids, key, exhaustive)
+
+
+def _type(state: State) -> str:
+    return str(state.data.get("type")) if isinstance(state, Present) else type(state).__name__
+
+
+def _split(
+    definition: Definition, merged: Merged, plan: Plan, host: HostView
+) -> tuple[Merged, frozenset[str]]:
+    """The layers that other hosts have too, merged; and the resources that depend on this host itself."""
+    layer = f"hosts/{host.name}"
+    common, touched, names = merged, frozenset[str](), frozenset(host.variables)
+    if merged.before is not None and merged.layers[-1] == layer:
+        common, touched = merged.before, merged.touched
+        names |= definition.layers[layer].variables.keys()
+
+    def make() -> frozenset[str]:
+        return touched | {name for name in plan.templates if _is_own(definition, plan.resources[name], names)}
+
+    return common, shared(definition, "own", (*merged.layers, "", *sorted(names)), make)
+
+
+def _is_own(definition: Definition, made: DesiredResource, names: frozenset[str]) -> bool:
+    templates: TemplateStore = definition.cache[TEMPLATES]
+    uses = templates.uses(made.source_path or "")
+    return uses.computed or any(
+        name.partition(".")[0] in names
+        or (name.partition(".")[0] in ("facts", "host") and name not in ("host.environment", "host.roles"))
+        for name in uses.names
+    )
+
+
+def _shared_key(common: Merged, own_ids: frozenset[str], host: HostView) -> tuple[str, ...]:
+    return (*common.layers, "", host.environment, *host.roles, "", *sorted(own_ids))
+
+
+def _shared_part(
+    definition: Definition, common: Merged, own_ids: frozenset[str], host: HostView
+) -> Mapping[str, DesiredResource]:
+    """What is declared but for own resources, rendered for any of the hosts that share it."""
+
+    def make() -> Mapping[str, DesiredResource]:
+        plan = plan_of(definition, common)
+        context = template_context(common, host)
+        return {
+            name: _rendered(definition, made, context) if name in plan.templates else made
+            for name, made in plan.resources.items()
+            if name not in own_ids
+        }
+
+    return shared(definition, "shared", _shared_key(common, own_ids, host), make)
 
 
 def watched_kinds(definition: Definition) -> tuple[str, ...]:
@@ -63,7 +135,7 @@ def watched_kinds(definition: Definition) -> tuple[str, ...]:
 def desired_resource(definition: Definition, host: HostView, resource: str) -> DesiredResource | None:
     """One resource of `desired_manifest`, without rendering the others; None where it is not declared."""
     merged = merge(definition, host)
-    plan = _plan(definition, merged)
+    plan = plan_of(definition, merged)
     if resource in plan.templates:
         return _rendered(definition, plan.resources[resource], template_context(merged, host))
     return plan.resources.get(resource)
@@ -94,126 +166,8 @@ def template_context(merged: Merged, host: HostView) -> dict[str, Any]:
     return context
 
 
-def _plan(definition: Definition, merged: Merged) -> _Plan:
-    if merged.before is None:
-        return _Plan()
-    before = merged.before
-
-    def make() -> _Plan:
-        return _extended(definition, _plan(definition, before), merged)
-
-    return shared(definition, "plans", merged.layers, make)
-
-
-def _extended(definition: Definition, plan: _Plan, merged: Merged) -> _Plan:
-    """The plan of the layers before, with what the last layer touched made anew."""
-    if not merged.touched:
-        return plan
-    resources = {name: made for name, made in plan.resources.items() if name not in merged.touched}
-    fresh = [merged.resources[name] for name in merged.touched if name in merged.resources]
-    for declared in fresh:
-        conflict = merged.conflicts.get(declared.resource)
-        resources[declared.resource] = _planned(definition, declared, conflict)
-    present = {each.resource for each in fresh if isinstance(resources[each.resource].state, Present)}
-    chosen = {
-        "templates": {name for name in present if resources[name].how == "template"},
-        "exhaustive": {
-            each.resource for each in fresh if each.get("exhaustive") and each.resource in present
-        },
-        "secrets": {each.resource for each in fresh if "secret" in each.attributes},
-    }
-    return _Plan(
-        resources=dict(sorted(resources.items())),
-        templates=plan.templates - merged.touched | chosen["templates"],
-        exhaustive=plan.exhaustive - merged.touched | chosen["exhaustive"],
-        secrets=plan.secrets - merged.touched | chosen["secrets"],
-    )
-
-
 def _paths(resources: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(resource.partition(":")[2] for resource in resources))
-
-
-def _planned(definition: Definition, declared: MergedResource, conflict: str | None) -> DesiredResource:
-    section = SECTIONS[declared.section]
-    data: dict[str, Any] = {} if section.type is None else {"type": section.type}
-    said = {name: declared.get(name) for name in section.in_state if name in declared.attributes}
-    forms = {name: section.in_one_form(name, value) for name, value in said.items()}
-    data |= {name: value for name, value in forms.items() if value is not None}
-    how = None
-    if declared.section == FILES:
-        how = next((name for name in CONTENT_GROUP if name in declared.attributes), None)
-    content, source_path = _content(definition, declared, how)
-    attributes = set(data) | set(said) | ({"sha256"} if how in ("content", "source", "template") else set())
-    if content is not None:
-        data["sha256"] = _digest(definition, source_path, content)
-    origins = {name: attribute.origin for name, attribute in declared.attributes.items()}
-    if section.type is not None:
-        origins["type"] = declared.origin
-    if how and "sha256" in attributes:
-        origins["sha256"] = origins[how]
-    made = DesiredResource(
-        resource=declared.resource,
-        state=Present(data),
-        attributes=frozenset(attributes),
-        origin=declared.origin,
-        origins=origins,
-        content=content,
-        how=how,
-        source_path=source_path,
-        secret_name=declared.get("secret"),
-        notify=tuple(declared.get("notify", ())),
-        implied=frozenset(section.implied) - said.keys(),
-    )
-    missing = [name for name in section.required if name not in declared.attributes]
-    if conflict is not None:
-        return replace(made, state=Unknown(conflict), content=None)
-    if declared.get("state") == "absent":
-        return _absent(made, section)
-    if missing:
-        place = f"{declared.origin.path}:{declared.origin.line}"
-        return replace(made, state=Unknown(f"{declared.key} has no {missing[0]} ({place})"), content=None)
-    return made
-
-
-def _absent(made: DesiredResource, section: Section) -> DesiredResource:
-    """Of what should not be there only that counts: its type, or all that a listing would show of it."""
-    names = ("type",) if section.type is not None else section.in_state
-    return replace(
-        made,
-        state=ABSENT,
-        attributes=frozenset(names),
-        implied=frozenset(),
-        origins=dict.fromkeys(names, made.origins["state"]) | dict(made.origins),
-        content=None,
-        how=None,
-        source_path=None,
-        secret_name=None,
-    )
-
-
-def _content(
-    definition: Definition, declared: MergedResource, how: str | None
-) -> tuple[bytes | None, str | None]:
-    """The content that is the same for every host, and the file of the repository it is in."""
-    if how is None:
-        return None, None
-    given = declared.attributes[how]
-    if how == "content":
-        return given.value.encode("utf-8"), None
-    if how == "source":
-        path = f"{given.origin.layer}/files/{given.value}"
-        return definition.files[path], path
-    return None, f"{given.origin.layer}/templates/{given.value}" if how == "template" else None
-
-
-def _digest(definition: Definition, source_path: str | None, content: bytes) -> str:
-    if source_path is None:
-        return shown_digest(content)
-    key = ("sha256", source_path)
-    if key not in definition.cache:
-        definition.cache[key] = shown_digest(content)
-    return str(definition.cache[key])
 
 
 def _rendered(definition: Definition, made: DesiredResource, context: Mapping[str, Any]) -> DesiredResource:

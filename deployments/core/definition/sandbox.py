@@ -55,6 +55,7 @@ class TemplateStore:
         self._environment = _Environment(self)
         self._code: dict[str, CodeType] = {}
         self._uses: dict[str, TemplateUses] = {}
+        self._joined: dict[str, TemplateUses] = {}
         if reuse is not None:
             for path, code in reuse._code.items():
                 if files.get(path) == reuse.files[path]:
@@ -75,6 +76,11 @@ class TemplateStore:
 
     def uses(self, path: str) -> TemplateUses:
         """What the template uses, those it includes among it."""
+        if path not in self._joined:
+            self._joined[path] = self._uses_of(path)
+        return self._joined[path]
+
+    def _uses_of(self, path: str) -> TemplateUses:
         found, queue = TemplateUses(), [path]
         seen: set[str] = set()
         while queue:

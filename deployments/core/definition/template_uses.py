@@ -15,13 +15,17 @@ _REFERENCES = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
 
 @dataclass(frozen=True)
 class TemplateUses:
-    """`names` as "workers", "facts.memory", "host"; `includes` as (line, name, whether it may be missing)."""
+    """`names` as "workers", "facts.memory", "host"; `includes` as (line, name, whether it may be missing); `computed`
+    where it includes a template whose name it works out, so that what that uses is not known."""
 
     names: frozenset[str] = frozenset()
     includes: tuple[tuple[int, str, bool], ...] = ()
+    computed: bool = False
 
     def joined(self, other: "TemplateUses") -> "TemplateUses":
-        return TemplateUses(self.names | other.names, self.includes + other.includes)
+        return TemplateUses(
+            self.names | other.names, self.includes + other.includes, self.computed or other.computed
+        )
 
 
 def find_uses(tree: nodes.Template) -> TemplateUses:
@@ -30,7 +34,16 @@ def find_uses(tree: nodes.Template) -> TemplateUses:
         if name in names and (entries := _entries(tree, name)) is not None:
             names.remove(name)
             names |= {f"{name}.{entry}" for entry in entries}
-    return TemplateUses(frozenset(names), tuple(_includes(tree)))
+    return TemplateUses(frozenset(names), tuple(_includes(tree)), _is_computed(tree))
+
+
+def _is_computed(tree: nodes.Template) -> bool:
+    for node in tree.find_all(_REFERENCES):
+        template: Any = getattr(node, "template", None)
+        names = template.items if isinstance(template, nodes.Tuple | nodes.List) else [template]
+        if not all(isinstance(name, nodes.Const) and isinstance(name.value, str) for name in names):
+            return True
+    return False
 
 
 def _entries(tree: nodes.Template, name: str) -> set[str] | None:

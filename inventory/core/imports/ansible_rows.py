@@ -1,5 +1,7 @@
 """From a GroupTree to host rows: groups become environment, roles and team, variables become fields."""
 
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 
 from inventory.core.imports.fields import RowBuilder, check_rows
@@ -16,8 +18,11 @@ _ALIASES = {
     "transport": ("foldback_transport",),
     "root": ("foldback_root",),
     "credential": ("foldback_credential",),
+    "jump_host": ("foldback_jump_host",),
+    "site": ("foldback_site",),
 }
 _READ = frozenset(name for names in _ALIASES.values() for name in names)
+_SSH_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
 _MAX_WORK = 5_000_000  # groups and variables over all hosts: a small file can multiply into a lot
 _SSH_CONNECTIONS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"})
 
@@ -49,7 +54,7 @@ def rows_from(tree: GroupTree, mapping: Mapping[str, Meaning], findings: Finding
         if any(meaning.kind == SKIP for meaning in said):
             skipped += 1
             continue
-        row = _row(member, values, said, builder, findings)
+        row = _row(member, _with_jump_host(values, tree, findings), said, builder, findings)
         if row:
             rows.append(row)
     if skipped:
@@ -116,8 +121,37 @@ def _row(
         transport=transport,
         root=root,
         credential=builder.text("credential", fields["credential"]),
+        jump_host=builder.jump_host(member.name, transport, fields["jump_host"]),
+        site=builder.word("site", fields["site"]),
         variables=builder.variables(_ordinary(values, findings), member.line),
     )
+
+
+def _with_jump_host(values: dict[str, Located], tree: GroupTree, findings: Findings) -> Mapping[str, Located]:
+    """The variables, with what the arguments for ssh say of a jump host in the place of those arguments."""
+    located = next((values[name] for name in _SSH_ARGUMENTS if name in values), None)
+    jump = jump_in(located.value) if located is not None else None
+    if located is None or jump is None:
+        return values
+    rest = {name: value for name, value in values.items() if name not in _SSH_ARGUMENTS}
+    if "foldback_jump_host" in values:
+        return rest
+    if jump not in tree.hosts:
+        why = "the jump host in it is not one host of this inventory; write foldback_jump_host=NAME"
+        findings.left_out("ansible_ssh_common_args", located.line, why)
+        return rest
+    return {**rest, "foldback_jump_host": Located(jump, located.line)}
+
+
+def jump_in(arguments: object) -> str | None:
+    """The value of ProxyJump in arguments for ssh, the last one as written; None without one."""
+    try:
+        words = shlex.split(arguments) if isinstance(arguments, str) else []
+    except ValueError:
+        return None
+    text = " ".join(words)
+    found = re.findall(r"(?:^| )(?:-J ?|-o ?ProxyJump[ =])([^ ]+)", text, re.IGNORECASE)
+    return found[-1] if found and found[-1] != "none" else None
 
 
 def _first(values: Mapping[str, Located], names: tuple[str, ...]) -> Located | None:
@@ -136,7 +170,8 @@ def _ordinary(values: Mapping[str, Located], findings: Findings) -> dict[str, Lo
             findings.problem(
                 located.line,
                 f"{name} is not known",
-                "The variables that Foldback reads are foldback_transport, foldback_root and foldback_credential.",
+                "The variables that Foldback reads are foldback_transport, foldback_root, foldback_credential, "
+                "foldback_jump_host and foldback_site.",
             )
         else:
             kept[name] = located

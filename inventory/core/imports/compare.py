@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inventory.core.imports.plan import HostRow, ImportPlan, Problem
+from inventory.core.jump_hosts import jump_problems
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,19 @@ def compare(
     credentials: Collection[str],
     creates_teams: bool = False,
     renamed: Mapping[str, str] | None = None,
+    jump_hosts: Collection[str] = (),
+    jumps: Mapping[str, str] | None = None,
+    sites: Collection[str] = (),
 ) -> Comparison:
     """Compare rows with what is stored. `known` is keyed by the name in lower case; `renamed` are names that a host
-    gave up, in lower case, with what it is called now: most likely the file is older than that.
+    gave up, in lower case, with what it is called now: most likely the file is older than that. `jump_hosts` are the known
+    hosts that others can be reached through, and `jumps` who is reached through whom by now.
 
     A field that the file does not speak of is left as it is. A decommissioned host, a name that differs from
     the stored one in case, a credential that doesn't exist, and, unless `creates_teams`, such a team, are problems.
     """
     created, changed, unchanged, problems = [], [], [], []
-    references = _References(plan.path, teams, credentials, creates_teams)
+    references = _References(plan, teams, credentials, creates_teams, jump_hosts, sites)
     for row in plan.rows:
         problems += references.problems(row)
         host = known.get(row.name.lower())
@@ -89,6 +94,7 @@ def compare(
                 changed.append(HostChange(row.name, row, fields))
             else:
                 unchanged.append(row.name)
+    problems += _problems_on_the_way(plan, known, jumps or {})
     return Comparison(
         tuple(created),
         tuple(changed),
@@ -99,12 +105,21 @@ def compare(
 
 
 class _References:
-    """Checks the names of teams and credentials; names are the same in upper and lower case."""
+    """Checks the names of teams, credentials, sites and jump hosts; names are the same in upper and lower case."""
 
     def __init__(
-        self, path: str, teams: Collection[str], credentials: Collection[str], creates_teams: bool
+        self,
+        plan: ImportPlan,
+        teams: Collection[str],
+        credentials: Collection[str],
+        creates_teams: bool,
+        jump_hosts: Collection[str],
+        sites: Collection[str],
     ) -> None:
-        self._path = path
+        self._path = plan.path
+        self._hosts = {name.lower(): name for name in jump_hosts}
+        self._hosts |= {row.name.lower(): row.name for row in plan.rows if row.transport != "local"}
+        self._sites = {name.lower(): name for name in sites}
         self._teams = {name.lower(): name for name in teams}
         self._credentials = {name.lower(): name for name in credentials}
         self._creates_teams = creates_teams
@@ -132,7 +147,36 @@ class _References:
                 found.append(Problem(self._path, row.line, message, "Create it first."))
             elif known != row.credential:
                 found.append(_renamed(self._path, row, f"the credential {row.credential}", known))
+        if row.jump_host is not None:
+            known = self._hosts.get(row.jump_host.lower())
+            if known is None:
+                message = (
+                    f"the jump host {row.jump_host} of {row.name} is not a known host that is reached by ssh"
+                )
+                found.append(Problem(self._path, row.line, message, "Add it to the file."))
+            elif known != row.jump_host:
+                found.append(_renamed(self._path, row, f"the jump host {row.jump_host}", known))
+        if row.site is not None and self._sites.get(row.site.lower(), row.site) != row.site:
+            found.append(_renamed(self._path, row, f"the site {row.site}", self._sites[row.site.lower()]))
         return found
+
+
+def _problems_on_the_way(
+    plan: ImportPlan, known: Mapping[str, KnownHost], jumps: Mapping[str, str]
+) -> list[Problem]:
+    """Rings and chains of jump hosts that the import would make, and local folders behind one."""
+    lines = {row.name: row.line for row in plan.rows}
+    after = dict(jumps) | {row.name: row.jump_host for row in plan.rows if row.jump_host is not None}
+    problems = jump_problems(after, lines)
+    for row in plan.rows:
+        host = known.get(row.name.lower())
+        transport = row.transport or (host.values.get("transport") if host else None)
+        if transport == "local" and row.name in after:
+            problems.setdefault(
+                row.name, f"{row.name} is a local folder, and has the jump host {after[row.name]}"
+            )
+    remedy = "Let each host be reached through one that is nearer."
+    return [Problem(plan.path, lines[name], text, remedy) for name, text in problems.items()]
 
 
 def _renamed(path: str, row: HostRow, written: str, known: str) -> Problem:

@@ -1,4 +1,5 @@
-"""CSV with a header line: `name,environment,roles,team,address,port,user,transport,root,credential,var:…`."""
+"""CSV with a header line: `name,environment,roles,team,address,port,user,transport,root,credential,jump_host,
+site,var:…`."""
 
 import csv
 import io
@@ -19,6 +20,8 @@ COLUMNS = (
     "transport",
     "root",
     "credential",
+    "jump_host",
+    "site",
 )
 _NEEDED = ("name", "environment")
 _VARIABLE = "var:"
@@ -136,5 +139,7 @@ def _row(
         transport=transport,
         root=root,
         credential=builder.text("credential", said.get("credential")),
+        jump_host=builder.jump_host(name, transport, said.get("jump_host")),
+        site=builder.word("site", said.get("site")),
         variables=builder.variables(variables, line) if has_variables else None,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from inventory.core.host_fields import TRANSPORTS, root_problem
+from inventory.core.host_fields import TRANSPORTS, jump_host_problem, root_problem
 from inventory.core.imports.groups import Located
 from inventory.core.imports.plan import Findings, HostRow
 from inventory.core.names import address_problem, host_name_problem, shown, user_problem, word_problem
@@ -100,6 +100,15 @@ class RowBuilder:
                 line, problem, "Write the transport local with a root such as /srv/image, or ssh without one."
             )
         return transport, root_text
+
+    def jump_host(self, name: str, transport: str | None, located: Located | None) -> str | None:
+        text = self.text("jump_host", located)
+        if text is None or located is None:
+            return None
+        problem = host_name_problem(text) or jump_host_problem(name, transport or "ssh", text)
+        if problem:
+            self._findings.problem(located.line, problem, "Write the name of another host, reached by ssh.")
+        return text
 
     def variables(self, values: Mapping[str, Located], line: int) -> dict[str, Any]:
         """The values that can be stored; secrets are left out with a note, encrypted ones are a problem."""

@@ -144,6 +144,8 @@ def _row(value: Any, line: int, builder: RowBuilder, findings: Findings) -> Host
         transport=transport,
         root=root,
         credential=builder.text("credential", said.get("credential")),
+        jump_host=builder.jump_host(name, transport, said.get("jump_host")),
+        site=builder.word("site", said.get("site")),
         variables=None
         if variables is None
         else builder.variables({key: Located(item, line) for key, item in variables.items()}, line),

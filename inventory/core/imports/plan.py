@@ -61,6 +61,8 @@ class HostRow:
     transport: str | None = None
     root: str | None = None
     credential: str | None = None
+    jump_host: str | None = None
+    site: str | None = None
     variables: Mapping[str, Any] | None = None
 
     def said(self) -> dict[str, Any]:
@@ -75,6 +77,8 @@ class HostRow:
             "transport": self.transport,
             "root": "" if self.transport == "ssh" else self.root,  # only a local host has a root
             "credential": self.credential,
+            "jump_host": self.jump_host,
+            "site": self.site,
             "variables": None if self.variables is None else dict(self.variables),
         }
         return {name: value for name, value in values.items() if value is not None}

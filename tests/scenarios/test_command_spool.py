@@ -3,6 +3,7 @@
 The test keeps its own journal of what the command acknowledged. Its seed is printed; FOLDBACK_SEED repeats it.
 """
 
+import contextlib
 import os
 import random
 import subprocess
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 ENTRIES = 1_000
 LOGGED_LIVE = 24
-MOST_KILLS = 20
+FIRST_KILLS, MOST_KILLS = 3, 20
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_a_thousand_kept_records_arrive_once_while_command_and_service_are_kille
 ) -> None:
     shell = Shell(tmp_path / "host", stack.url, token("ana", name="ana-cli", role="ops")[1])
     journal = keep_many(shell, monkeypatch)
-    assert len(list(shell.spool.glob("*.json"))) == ENTRIES
+    assert kept(shell) == ENTRIES
 
     # Nobody listens yet: nothing is lost by asking. How long that takes is the measure of when to kill.
     began = time.monotonic()
@@ -46,22 +47,28 @@ def test_a_thousand_kept_records_arrive_once_while_command_and_service_are_kille
 
     stack.start("web")
     kills = 0
-    while list(shell.spool.glob("*.json")):
+    while left := kept(shell):
         process = shell.start("sync")
-        try:
-            # The last ones are let through, so that a slow machine gets to the end.
-            process.wait(timeout=usual * chance.uniform(0.3, 3) if kills < MOST_KILLS else None)
-        except subprocess.TimeoutExpired:
+        # The first are killed while records are on their way, however fast this machine is; then at any moment.
+        # The last ones are let through, so that a slow one gets to the end.
+        if kills < FIRST_KILLS:
+            delivered = chance.randrange(1, left // 4 + 2)
+            while process.poll() is None and left - kept(shell) < delivered:
+                time.sleep(0.001)
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=usual * chance.uniform(0.3, 3) if kills < MOST_KILLS else None)
+        if process.poll() is None:
             process.kill()
             kills += 1
             if kills in (3, 6):
                 stack.restart("web")
         process.communicate()
-    assert kills >= 3, "it went by before anybody was killed"
+    assert kills >= FIRST_KILLS, "it went by before anybody was killed"
 
     # Commands that are killed at any moment: what was acknowledged is there, and nothing is there twice.
     acknowledged = log_live(shell, chance, usual)
-    while list(shell.spool.glob("*.json")):
+    while kept(shell):
         assert shell("sync").returncode == 0
     found: dict[str, Any] = {}
     for change in Change.objects.all():
@@ -72,6 +79,10 @@ def test_a_thousand_kept_records_arrive_once_while_command_and_service_are_kille
         change = found[title]
         assert change.happened_at == happened_at < change.created_at
         assert (change.owner.username, change.hosts) == ("ana", ["web-1"])
+
+
+def kept(shell: Shell) -> int:
+    return len(list(shell.spool.glob("*.json")))
 
 
 def keep_many(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> dict[str, datetime]:
